@@ -1,0 +1,122 @@
+/**
+ * A random forest as flat arrays, and its file form.
+ *
+ * Trees stand one after the other, each breadth-first with siblings adjacent. That order makes child
+ * pointers needless: the k-th split of a tree has its children at positions 2k+1 and 2k+2 of that tree.
+ * So a child always comes after its parent, and a cycle cannot be written down.
+ *
+ * A split sends x to the right when x > threshold, where the threshold is one of its feature's float32
+ * cut points. A missing value (NaN) goes the way the split learned.
+ */
+import { ChurnError } from "./errors.ts";
+import { decodeSafetensors, encodeSafetensors, type Tensor } from "./safetensors.ts";
+
+export interface Forest {
+  /** Positions of each tree's root, and the number of nodes last: nTrees + 1. */
+  readonly treeOffsets: Uint32Array;
+  /** Per node: the feature a split reads, or `leafMark(feature)` for a leaf. */
+  readonly feature: Uint8Array | Uint16Array;
+  /** Per split, in node order: which of its feature's cut points is the threshold. */
+  readonly cut: Uint8Array;
+  /** Per split: 1 when missing values go right. */
+  readonly missingRight: Uint8Array;
+  /** Per leaf, in node order: P(churn), in [0, 1]. */
+  readonly value: Float32Array;
+  /** Ascending cut points, feature after feature. */
+  readonly cutPoints: Float32Array;
+  /** Where each feature's cut points begin, and their number last: nFeatures + 1. */
+  readonly cutOffsets: Uint32Array;
+}
+
+/** Features a forest can have: node entries are at most 16 bits wide, one value marks leaves. */
+export const MAX_FEATURES = 65_535;
+
+/** What `feature` holds for a leaf: the largest value of its type. */
+export function leafMark(feature: Uint8Array | Uint16Array): number {
+  return feature.BYTES_PER_ELEMENT === 1 ? 0xff : 0xffff;
+}
+
+/** An empty `feature` array of the narrowest type that can name `nFeatures` features and a leaf. */
+export function featureArray(nNodes: number, nFeatures: number): Uint8Array | Uint16Array {
+  return nFeatures < 0xff ? new Uint8Array(nNodes) : new Uint16Array(nNodes);
+}
+
+export function encodeForest(forest: Forest): Uint8Array {
+  return encodeSafetensors({
+    tree_offsets: forest.treeOffsets,
+    cut_offsets: forest.cutOffsets,
+    cut_points: forest.cutPoints,
+    value: forest.value,
+    feature: forest.feature,
+    cut: forest.cut,
+    missing_right: forest.missingRight,
+  });
+}
+
+/**
+ * Reads a forest and checks that every index in it stays inside it.
+ *
+ * @throws CHURN_ERR_MODEL_INVALID
+ */
+export function decodeForest(file: Uint8Array, source: string): Forest {
+  const tensors = decodeSafetensors(file, source);
+  const tensor = <T extends Tensor>(name: string, ...types: (new () => T)[]): T => {
+    const found = tensors.get(name);
+    if (types.some((type) => found instanceof type)) return found as T;
+    throw new ChurnError("CHURN_ERR_MODEL_INVALID", `${source}: tensor "${name}" is missing or of another type`);
+  };
+  const forest: Forest = {
+    treeOffsets: tensor("tree_offsets", Uint32Array),
+    cutOffsets: tensor("cut_offsets", Uint32Array),
+    cutPoints: tensor("cut_points", Float32Array),
+    value: tensor("value", Float32Array),
+    feature: tensor<Uint8Array | Uint16Array>("feature", Uint8Array, Uint16Array),
+    cut: tensor("cut", Uint8Array),
+    missingRight: tensor("missing_right", Uint8Array),
+  };
+  verifyForest(forest, source);
+  return forest;
+}
+
+function verifyForest(forest: Forest, source: string): void {
+  const { treeOffsets, feature, cut, missingRight, value, cutPoints, cutOffsets } = forest;
+  const fail = (message: string): never => {
+    throw new ChurnError("CHURN_ERR_MODEL_INVALID", `${source}: ${message}`);
+  };
+  const expect = (holds: boolean, message: string): void => {
+    if (!holds) fail(message);
+  };
+  const nTrees = treeOffsets.length - 1;
+  const nFeatures = cutOffsets.length - 1;
+  expect(nTrees >= 1 && treeOffsets[0] === 0 && treeOffsets[nTrees] === feature.length, "tree offsets do not fit");
+  expect(nFeatures >= 1 && cutOffsets[0] === 0 && cutOffsets[nFeatures] === cutPoints.length, "cut offsets do not fit");
+  expect(cut.length === missingRight.length && cut.length + value.length === feature.length, "node counts do not fit");
+  for (let f = 0; f < nFeatures; f++) expect(cutOffsets[f + 1] >= cutOffsets[f], "cut offsets do not rise");
+
+  const leaf = leafMark(feature);
+  let split = 0;
+  // Messages are made only when needed: this runs for every node of the forest.
+  for (let tree = 0; tree < nTrees; tree++) {
+    const root = treeOffsets[tree];
+    const nNodes = treeOffsets[tree + 1] - root;
+    if (nNodes < 1) fail(`tree ${tree} has no nodes`);
+    let announced = 1; // nodes that the root and the splits so far call for
+    for (let node = 0; node < nNodes; node++) {
+      if (node >= announced) fail(`tree ${tree}: node ${node} is nobody's child`);
+      const f = feature[root + node];
+      if (f === leaf) continue;
+      if (f >= nFeatures) fail(`tree ${tree}: node ${node} reads feature ${f} of ${nFeatures}`);
+      if (!(cut[split] < cutOffsets[f + 1] - cutOffsets[f])) fail(`tree ${tree}: node ${node} has no such cut point`);
+      if (missingRight[split] > 1) fail(`tree ${tree}: node ${node} has no direction for missing values`);
+      announced += 2;
+      split++;
+    }
+    if (announced !== nNodes) fail(`tree ${tree}: expected ${announced} nodes, got ${nNodes}`);
+  }
+  expect(split === cut.length, "split counts do not fit");
+  expect(cutPoints.every(Number.isFinite), "a cut point is not a finite number");
+  expect(
+    value.every((p) => p >= 0 && p <= 1),
+    "a leaf's value is no probability",
+  );
+}

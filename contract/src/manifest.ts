@@ -1,0 +1,129 @@
+/**
+ * `model.json`: what a model says of itself. Everything serving needs to know is in it; it knows nothing else.
+ */
+import { createHash } from "node:crypto";
+import type { DatasetSpecification } from "./dataset.ts";
+import type { CategoryEncodings } from "./features.ts";
+
+/** Raised when a reader of the old format could misread the new one. */
+export const FORMAT_VERSION = 1;
+
+/** An estimate with its 95 % confidence interval. */
+export interface Metric {
+  readonly value: number;
+  readonly low: number;
+  readonly high: number;
+}
+
+export type Metrics = Readonly<Record<string, Metric>>;
+
+/** How the holdout customers of one group fare. */
+export interface SliceMetrics {
+  readonly column: string;
+  readonly level: string;
+  readonly rows: number;
+  readonly metrics: Metrics;
+}
+
+/** scikit-learn's parameters, in camel case. */
+export interface ForestParameters {
+  readonly nEstimators: number;
+  readonly maxDepth: number;
+  readonly minSamplesLeaf: number;
+  /** Rows drawn per tree, with replacement, as a share of all. */
+  readonly maxSamples: number;
+  /** Features tried per split: a count, or a share of all in (0, 1) written with a point. */
+  readonly maxFeatures: number;
+  /** Bins per feature, missing values apart. */
+  readonly maxBins: number;
+}
+
+export interface Threshold {
+  /** A customer is predicted to churn when P(churn) ≥ value. */
+  readonly value: number;
+  readonly method: "expected_profit" | "f1";
+  /** Why this value, for people. */
+  readonly reason: string;
+}
+
+/** How one feature looked in the training data. */
+export type FeatureReference =
+  | { readonly kind: "number"; readonly missing: number; readonly mean: number | null; readonly quantiles: number[] }
+  | { readonly kind: "category"; readonly missing: number; readonly counts: Readonly<Record<string, number>> };
+
+export interface Lineage {
+  /** Part of the content hash: */
+  readonly data: { readonly sha256: string; readonly rows: number; readonly trainingRows: number };
+  readonly seed: number;
+  /** Outside the content hash: */
+  readonly files: readonly string[];
+  readonly code: {
+    readonly commit: string | null;
+    readonly contractTree: string | null;
+    readonly trainingTree: string | null;
+    readonly lockfileSha256: string | null;
+    /** Whether the working tree differed from the commit. */
+    readonly modified: boolean | null;
+  };
+  readonly engine: Readonly<Record<string, string>>;
+  readonly created: string;
+  readonly durationMs: number;
+}
+
+export interface ModelManifest {
+  readonly formatVersion: typeof FORMAT_VERSION;
+  readonly name: string;
+  /** Date-time and the first 8 hex digits of the content hash: `20261123T204500Z-1a2b3c4d`. */
+  readonly version: string;
+  readonly contentSha256: string;
+  /** sha256 of every other file of the directory. */
+  readonly files: Readonly<Record<string, string>>;
+  readonly dataset: DatasetSpecification;
+  /** In the order of the forest's feature indices. */
+  readonly features: readonly { readonly name: string; readonly kind: string; readonly expression?: string }[];
+  readonly encodings: CategoryEncodings;
+  readonly forest: ForestParameters & { readonly nNodes: number };
+  readonly calibration: { readonly method: "none" };
+  readonly threshold: Threshold;
+  readonly metrics: Metrics;
+  /** The same metrics, on the same customers, of other predictors: the base rate, and the truth where it is known. */
+  readonly baselines: Readonly<Record<string, Metrics>>;
+  readonly slices: readonly SliceMetrics[];
+  readonly reference: {
+    readonly features: Readonly<Record<string, FeatureReference>>;
+    readonly scores: readonly number[];
+  };
+  /** A typical customer, a valid request. */
+  readonly inputExample: Readonly<Record<string, number | string | boolean | null>>;
+  readonly lineage: Lineage;
+}
+
+export const FOREST_FILE = "forest.safetensors";
+export const CARD_FILE = "MODEL_CARD.md";
+export const MANIFEST_FILE = "model.json";
+
+/** What a manifest is before it has a version: everything that follows from data, specification, parameters and seed. */
+export type ModelContent = Omit<ModelManifest, "version" | "contentSha256" | "files">;
+
+/**
+ * The hash of what a model is: the same for the same data, specification, parameters and seed, whenever
+ * and wherever it was trained. Who trained it, when and how fast stay outside.
+ */
+export function contentHash(content: ModelContent, forestSha256: string): string {
+  const { formatVersion, name, dataset, features, encodings, forest, calibration, threshold } = content;
+  const { metrics, baselines, slices, reference, inputExample } = content;
+  const { data, seed } = content.lineage;
+  const identity = [formatVersion, name, dataset, features, encodings, forest, calibration, threshold];
+  const evidence = [metrics, baselines, slices, reference, inputExample];
+  return sha256(JSON.stringify([...identity, ...evidence, data, seed, forestSha256]));
+}
+
+/** Version of content that was made at `created` (ISO 8601). */
+export function modelVersion(created: string, contentSha256: string): string {
+  const time = created.replace(/\.\d+/, "").replaceAll(/[-:]/g, "");
+  return `${time}-${contentSha256.slice(0, 8)}`;
+}
+
+export function sha256(data: string | Uint8Array): string {
+  return createHash("sha256").update(data).digest("hex");
+}

@@ -1,0 +1,241 @@
+/**
+ * The model directory: the one thing that crosses from training to serving.
+ *
+ * It is written aside and swapped in, so that a reader finds either the old model or the new one, whole,
+ * and a writer that is killed leaves the old one. Reading verifies everything before use: format version,
+ * checksums, the forest's indices, and that features, encodings and forest fit each other.
+ */
+import { existsSync, mkdirSync, readdirSync, readFileSync, renameSync, rmSync, statSync, writeFileSync } from "node:fs";
+import { basename, dirname, join, resolve } from "node:path";
+import { parseDataset } from "./dataset.ts";
+import { ChurnError } from "./errors.ts";
+import { compileFeatures, type Feature } from "./features.ts";
+import { decodeForest, encodeForest, type Forest } from "./forest.ts";
+import {
+  CARD_FILE,
+  contentHash,
+  FOREST_FILE,
+  FORMAT_VERSION,
+  MANIFEST_FILE,
+  type ModelContent,
+  type ModelManifest,
+  modelVersion,
+  sha256,
+} from "./manifest.ts";
+
+/** What a verified directory holds. */
+export interface ModelFiles {
+  readonly manifest: ModelManifest;
+  readonly features: readonly Feature[];
+  readonly forest: Forest;
+}
+
+/** Where the old directory waits during a swap. */
+const replacedPath = (directory: string): string => `${directory}.replaced`;
+const asidePrefix = (directory: string): string => `.${basename(directory)}.new-`;
+
+/**
+ * Checks that a model may be written to a path: that nothing is there, or nothing but a model. What is there
+ * will be deleted.
+ *
+ * @throws CHURN_ERR_OPTION_INVALID
+ */
+export function checkReplaceable(path: string): void {
+  if (path.trim() === "") {
+    throw new ChurnError("CHURN_ERR_OPTION_INVALID", "expected the path of a model directory, got an empty one");
+  }
+  checkHoldsModel(resolve(path), path);
+  const replaced = replacedPath(resolve(path)); // the swap clears this one too
+  checkHoldsModel(replaced, replaced);
+}
+
+/** @param path As the message names it. */
+function checkHoldsModel(directory: string, path: string): void {
+  if (!existsSync(directory)) return;
+  const isFolder = statSync(directory).isDirectory();
+  const foreign = isFolder ? readdirSync(directory).find((name) => !MODEL_FILES.has(name)) : "a file";
+  if (foreign === undefined) return;
+  const got = isFolder ? `a folder that also holds "${foreign}"` : foreign;
+  throw new ChurnError(
+    "CHURN_ERR_OPTION_INVALID",
+    `${path}: expected a model directory or nothing, as it is going to be replaced, got ${got}: name another path`,
+  );
+}
+
+const MODEL_FILES: ReadonlySet<string> = new Set([MANIFEST_FILE, FOREST_FILE, CARD_FILE]);
+
+/**
+ * Writes a model directory, replacing the one that may be there.
+ *
+ * @param card Makes the MODEL_CARD.md from the finished facts.
+ * @throws CHURN_ERR_FILE_UNWRITABLE; CHURN_ERR_OPTION_INVALID when something else than a model is there
+ */
+export function writeModelDirectory(
+  path: string,
+  content: ModelContent,
+  forest: Forest,
+  card: (manifest: ModelManifest) => string,
+): ModelManifest {
+  checkReplaceable(path);
+  const directory = resolve(path);
+  const forestFile = encodeForest(forest);
+  const forestSha256 = sha256(forestFile);
+  const normal = JSON.parse(JSON.stringify(content)) as ModelContent; // as a reader will see it
+  const contentSha256 = contentHash(normal, forestSha256);
+  const { formatVersion, name, ...rest } = normal;
+  const version = modelVersion(normal.lineage.created, contentSha256);
+  const draft: ModelManifest = {
+    formatVersion,
+    name,
+    version,
+    contentSha256,
+    files: { [FOREST_FILE]: forestSha256 },
+    ...rest,
+  };
+  const cardText = card(draft);
+  const manifest = { ...draft, files: { ...draft.files, [CARD_FILE]: sha256(cardText) } };
+
+  const aside = join(dirname(directory), `${asidePrefix(directory)}${process.pid}`);
+  try {
+    mkdirSync(dirname(directory), { recursive: true });
+    removeAbandoned(directory);
+    mkdirSync(aside);
+    writeFileSync(join(aside, FOREST_FILE), forestFile, { flush: true });
+    writeFileSync(join(aside, CARD_FILE), cardText, { flush: true });
+    writeFileSync(join(aside, MANIFEST_FILE), `${JSON.stringify(manifest, null, 2)}\n`, { flush: true });
+    swap(aside, directory);
+  } catch (cause) {
+    if (existsSync(aside)) rmSync(aside, { recursive: true });
+    const message = `${path}: the model could not be written: ${(cause as Error).message}`;
+    throw new ChurnError("CHURN_ERR_FILE_UNWRITABLE", message, { cause });
+  }
+  return manifest;
+}
+
+/** No system call Node offers exchanges two directories; between these two renames a reader finds `.replaced`. */
+function swap(aside: string, directory: string): void {
+  const replaced = replacedPath(directory);
+  if (existsSync(directory)) {
+    rmSync(replaced, { recursive: true, force: true });
+    renameSync(directory, replaced);
+  }
+  renameSync(aside, directory);
+  rmSync(replaced, { recursive: true, force: true });
+}
+
+/** What killed writers left: their unfinished directories, and a swap half done. */
+function removeAbandoned(directory: string): void {
+  if (!existsSync(directory) && existsSync(replacedPath(directory))) renameSync(replacedPath(directory), directory);
+  for (const name of readdirSync(dirname(directory))) {
+    if (name.startsWith(asidePrefix(directory)) && !isRunning(Number(name.slice(asidePrefix(directory).length)))) {
+      rmSync(join(dirname(directory), name), { recursive: true, force: true });
+    }
+  }
+}
+
+function isRunning(pid: number): boolean {
+  try {
+    process.kill(pid, 0);
+    return pid !== process.pid;
+  } catch (error) {
+    return (error as NodeJS.ErrnoException).code === "EPERM"; // running, as another user
+  }
+}
+
+/**
+ * Reads and verifies a model directory.
+ *
+ * @throws CHURN_ERR_MODEL_INVALID with one line that says what is wrong
+ */
+export function readModelDirectory(path: string): ModelFiles {
+  const replaced = replacedPath(resolve(path));
+  const directory = existsSync(path) || !existsSync(replaced) ? path : replaced;
+  if (!existsSync(directory)) {
+    throw invalid(path, "no such model directory: train a model first, or name one that exists");
+  }
+  const manifest = readManifest(path, directory);
+  for (const [name, expected] of Object.entries(manifest.files)) {
+    const actual = sha256(readFile(path, directory, name));
+    if (actual !== expected) throw invalid(path, `${name}: expected sha256 ${short(expected)}, got ${short(actual)}`);
+  }
+  const actual = contentHash(manifest, manifest.files[FOREST_FILE]);
+  if (actual !== manifest.contentSha256 || !manifest.version.endsWith(`-${actual.slice(0, 8)}`)) {
+    throw invalid(
+      path,
+      `${MANIFEST_FILE}: expected content hash ${short(manifest.contentSha256)}, got ${short(actual)}`,
+    );
+  }
+  const features = readFeatures(path, manifest);
+  const forest = decodeForest(readFile(path, directory, FOREST_FILE), join(path, FOREST_FILE));
+  verifyFit(path, manifest, features, forest);
+  return { manifest, features, forest };
+}
+
+function readManifest(path: string, directory: string): ModelManifest {
+  let value: Partial<ModelManifest> | null;
+  try {
+    value = JSON.parse(new TextDecoder().decode(readFile(path, directory, MANIFEST_FILE)));
+  } catch (cause) {
+    if (cause instanceof ChurnError) throw cause;
+    throw invalid(path, `${MANIFEST_FILE}: not valid JSON`, cause);
+  }
+  if (value?.formatVersion !== FORMAT_VERSION) {
+    const got = JSON.stringify(value?.formatVersion) ?? "none";
+    throw invalid(path, `${MANIFEST_FILE}: expected formatVersion ${FORMAT_VERSION}, got ${got}`);
+  }
+  const { contentSha256, version, files, features, encodings, threshold, lineage } = value;
+  const isWhole =
+    typeof contentSha256 === "string" &&
+    typeof version === "string" &&
+    Array.isArray(features) &&
+    [...features, files, encodings, threshold, lineage].every(isObject);
+  if (!isWhole || files?.[FOREST_FILE] === undefined) {
+    throw invalid(path, `${MANIFEST_FILE}: incomplete`);
+  }
+  return value as ModelManifest;
+}
+
+/** A specification in a model has the faults of a model. */
+function readFeatures(path: string, { dataset }: ModelManifest): Feature[] {
+  const source = join(path, MANIFEST_FILE);
+  try {
+    return compileFeatures(parseDataset(dataset, source), source);
+  } catch (cause) {
+    throw new ChurnError("CHURN_ERR_MODEL_INVALID", (cause as Error).message, { cause });
+  }
+}
+
+/** The parts must speak of the same features. */
+function verifyFit(path: string, manifest: ModelManifest, features: readonly Feature[], forest: Forest): void {
+  const declared = manifest.features.map(({ name, kind }) => `${name}:${kind}`).join();
+  if (declared !== features.map(({ name, kind }) => `${name}:${kind}`).join()) {
+    throw invalid(path, `${MANIFEST_FILE}: the features differ from those of its dataset specification`);
+  }
+  if (forest.cutOffsets.length - 1 !== features.length) {
+    throw invalid(path, `${FOREST_FILE}: expected ${features.length} features, got ${forest.cutOffsets.length - 1}`);
+  }
+  for (const { name, kind } of features) {
+    if (kind === "category" && !Array.isArray(manifest.encodings[name])) {
+      throw invalid(path, `${MANIFEST_FILE}: no encoding for the category "${name}"`);
+    }
+  }
+}
+
+function readFile(path: string, directory: string, name: string): Uint8Array {
+  if (basename(name) !== name) throw invalid(path, `${MANIFEST_FILE}: "${name}" is not a file of the directory`);
+  try {
+    return readFileSync(join(directory, name));
+  } catch (cause) {
+    throw invalid(path, `${name}: missing or unreadable`, cause);
+  }
+}
+
+function isObject(value: unknown): boolean {
+  return typeof value === "object" && value !== null;
+}
+
+const short = (hash: unknown): string => `${String(hash).slice(0, 12)}…`;
+
+function invalid(path: string, message: string, cause?: unknown): ChurnError {
+  return new ChurnError("CHURN_ERR_MODEL_INVALID", `${path}: ${message}`, { cause });
+}

@@ -1,0 +1,57 @@
+/**
+ * A model that scores: the directory's parts put together. Batch prediction and the service both use this
+ * class, so a customer's probability cannot depend on which of them asked.
+ */
+import type { Row } from "./expression.ts";
+import { FeatureEncoder } from "./features.ts";
+import { ForestKernel } from "./kernel.ts";
+import type { ModelManifest } from "./manifest.ts";
+import { type ModelFiles, readModelDirectory } from "./model-directory.ts";
+import type { Table } from "./table.ts";
+
+/** Not safe to share between threads: it owns scratch memory. */
+export class Model {
+  readonly manifest: ModelManifest;
+  readonly encoder: FeatureEncoder;
+  readonly #kernel: ForestKernel;
+  readonly #features: Float32Array;
+
+  constructor({ manifest, features, forest }: ModelFiles) {
+    this.manifest = manifest;
+    this.encoder = new FeatureEncoder(features, manifest.encodings);
+    this.#kernel = new ForestKernel(forest);
+    this.#features = new Float32Array(features.length);
+  }
+
+  /** @throws CHURN_ERR_MODEL_INVALID */
+  static load(directory: string): Model {
+    return new Model(readModelDirectory(directory));
+  }
+
+  /** P(churn) of one customer, in [0, 1]. */
+  predictRow(row: Row): number {
+    this.encoder.encodeRow(row, this.#features);
+    return this.#kernel.predictProba(this.#features);
+  }
+
+  /** P(churn) of each customer of a table. */
+  predictTable(table: Table): Float64Array {
+    return this.predictFeatures(this.encoder.encodeTable(table), table.rows);
+  }
+
+  /** P(churn) from encoded features: one `Float32Array` of `rows` values per feature. */
+  predictFeatures(columns: readonly Float32Array[], rows: number): Float64Array {
+    const features = this.#features;
+    const out = new Float64Array(rows);
+    for (let i = 0; i < rows; i++) {
+      for (let f = 0; f < columns.length; f++) features[f] = columns[f][i];
+      out[i] = this.#kernel.predictProba(features);
+    }
+    return out;
+  }
+
+  /** 1 when the probability reaches the model's threshold. */
+  decide(probability: number): 0 | 1 {
+    return probability >= this.manifest.threshold.value ? 1 : 0;
+  }
+}

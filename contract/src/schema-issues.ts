@@ -1,0 +1,65 @@
+/**
+ * JSON Schema faults in words. Ajv finds them; this file says, for each, where it is, what was expected
+ * and what came. The dataset specification, the model manifest and the HTTP request share it.
+ */
+import type { ErrorObject } from "ajv";
+import type { Issue } from "./errors.ts";
+
+/** An `Issue` with the JSON Schema keyword that failed, for machines. */
+export interface SchemaIssue extends Issue {
+  readonly keyword: string;
+}
+
+/**
+ * One issue per fault, in document order.
+ *
+ * @param errors Ajv's errors; the validator must run with `verbose: true`, so that they carry the value.
+ */
+export function schemaIssues(errors: readonly ErrorObject[]): SchemaIssue[] {
+  return errors.map((error) => ({
+    path: pointer(error),
+    keyword: error.keyword,
+    message: `expected ${expectation(error)}${got(error)}`,
+  }));
+}
+
+/** The faulty place as a JSON Pointer (RFC 6901); a missing or unknown field is named itself. */
+function pointer(error: ErrorObject): string {
+  const field = error.params.missingProperty ?? error.params.additionalProperty;
+  if (field === undefined) return error.instancePath;
+  return `${error.instancePath}/${String(field).replaceAll("~", "~0").replaceAll("/", "~1")}`;
+}
+
+function expectation(error: ErrorObject): string {
+  const { params } = error;
+  switch (error.keyword) {
+    case "type":
+      return [params.type].flat().join(" or ");
+    case "required":
+      return "a value: the field is required";
+    case "additionalProperties":
+      return "no such field";
+    case "enum":
+      return `one of ${params.allowedValues.map((value: unknown) => JSON.stringify(value)).join(", ")}`;
+    case "minimum":
+    case "maximum":
+    case "exclusiveMinimum":
+    case "exclusiveMaximum":
+      return `a value ${params.comparison} ${params.limit}`;
+    default:
+      return error.message?.replace(/^must /, "") ?? error.keyword;
+  }
+}
+
+function got(error: ErrorObject): string {
+  if (error.keyword === "required" || error.keyword === "additionalProperties") return "";
+  return `, got ${describe(error.data)}`;
+}
+
+/** A value in a message: short, and never more than its kind for a structure. */
+export function describe(value: unknown): string {
+  if (Array.isArray(value)) return "a list";
+  if (typeof value === "object" && value !== null) return "an object";
+  const text = typeof value === "number" ? String(value) : (JSON.stringify(value) ?? String(value));
+  return text.length > 60 ? `${text.slice(0, 57)}…` : text;
+}

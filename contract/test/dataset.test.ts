@@ -1,0 +1,91 @@
+import assert from "node:assert/strict";
+import { test } from "node:test";
+import { ChurnError, parseDataset } from "../src/index.ts";
+
+const VALID = {
+  name: "shop",
+  key: "id",
+  target: { column: "left", positive: "yes" },
+  columns: {
+    id: { type: "text" },
+    visits: { type: "integer", minimum: 0 },
+    plan: { type: "category", values: ["a", "b"] },
+    mail: { type: "text", role: "identity" },
+  },
+  slices: ["plan"],
+};
+
+/** The message of the one error that a changed specification gives. */
+function messageOf(change: Record<string, unknown>): string {
+  try {
+    parseDataset({ ...VALID, ...change }, "dataset.json");
+  } catch (error) {
+    assert(error instanceof ChurnError);
+    assert.equal(error.code, "CHURN_ERR_DATASET_INVALID");
+    return error.message;
+  }
+  assert.fail("expected the specification to be refused");
+}
+
+test("accepts a specification that fits its schema", () => {
+  assert.equal(parseDataset(VALID, "dataset.json").name, "shop");
+});
+
+const FAULTS: readonly (readonly [string, Record<string, unknown>, RegExp])[] = [
+  ["an unknown field", { colour: "red" }, /\/colour: expected no such field/],
+  [
+    "a wrong column type",
+    { columns: { visits: { type: "int" } } },
+    /\/columns\/visits\/type: expected one of "number".*got "int"/,
+  ],
+  ["a missing target", { target: undefined }, /\/target: expected a value: the field is required/],
+  ["a target that is text", { target: "left" }, /\/target: expected object, got "left"/],
+  [
+    "bounds in the wrong order",
+    { columns: { v: { type: "number", minimum: 2, maximum: 1 } }, slices: [] },
+    /\/columns\/v: expected minimum ≤ maximum, got 2 > 1/,
+  ],
+  [
+    "bounds of a category",
+    { columns: { v: { type: "category", minimum: 2 } }, slices: [] },
+    /\/columns\/v: minimum and maximum are for numbers/,
+  ],
+  [
+    "levels of a number",
+    { columns: { v: { type: "number", values: ["1"] } }, slices: [] },
+    /\/columns\/v: values are for categories/,
+  ],
+  [
+    "a text column as a feature",
+    { columns: { v: { type: "text" }, w: { type: "number" } }, slices: [] },
+    /\/columns\/v: a "text" column cannot be a feature/,
+  ],
+  [
+    "a slice that is no column",
+    { slices: ["country"] },
+    /\/slices\/0: expected a category or boolean column that is a feature, got "country"/,
+  ],
+  ["a slice of an identity", { slices: ["mail"] }, /\/slices\/0/],
+  ["one column for key and target", { key: "left" }, /key, time and target must be different columns/],
+  ["a derived feature named like a column", { features: { visits: "1" } }, /\/features\/visits: the name is taken/],
+  [
+    "no feature at all",
+    { columns: { id: { type: "text" } }, slices: [] },
+    /\/columns: expected at least one column that is a feature/,
+  ],
+  [
+    "economics without an amount",
+    { economics: { customerValue: 1, contactCost: 1, offerCost: 1 } },
+    /\/economics\/offerAcceptance: expected a value/,
+  ],
+];
+
+for (const [name, change, message] of FAULTS) {
+  test(`refuses ${name}, naming the place`, () => {
+    assert.match(messageOf(change), message);
+  });
+}
+
+test("names every fault at once", () => {
+  assert.match(messageOf({ colour: "red", columns: {} }), /\/colour.*\/columns|\/columns.*\/colour/);
+});
