@@ -1,0 +1,102 @@
+/** `churn train`: data and a specification into a model directory. */
+import type { ForestParameters } from "@churn/contract";
+import { Command, Option } from "commander";
+import { FOREST_PARAMETERS } from "../forest/parameters.ts";
+import { metricsTable } from "../report.ts";
+import { trackingTarget } from "../tracking/run.ts";
+import { type TrainResult, train } from "../train.ts";
+import { type Context, createContext, numberIn, OUTPUT_OPTIONS, type OutputOptions, wholeNumber } from "./context.ts";
+
+export const DEFAULT_MODEL = "models/best_model";
+export const DEFAULT_SEED = 42;
+
+interface TrainCommandOptions extends OutputOptions, ForestParameters {
+  readonly dataset: string;
+  readonly data?: string;
+  readonly out: string;
+  readonly seed: number;
+  readonly nJobs?: number;
+}
+
+type TrainArguments = Omit<TrainCommandOptions, keyof OutputOptions> & { readonly tracking?: string };
+
+export function trainCommand(): Command {
+  const command = new Command("train")
+    .description("Train a random forest and write a model directory.")
+    .option("--dataset <file>", "dataset specification", "datasets/customers/dataset.json")
+    .option("--data <path>", "CSV or Parquet: a file, folder or glob (default: beside the specification, or data/raw/)")
+    .option("--out <dir>", "model directory; one that is there is replaced", DEFAULT_MODEL)
+    .option("--seed <n>", "seed of the random numbers", wholeNumber(0), DEFAULT_SEED)
+    .option("--n-jobs <n>", "threads; does not change the result (default: all processors)", wholeNumber(1, 1024))
+    .addHelpText(
+      "after",
+      "\nExample:\n  churn train --dataset datasets/telco/dataset.json --out models/telco --max-depth 10",
+    );
+  for (const [name, { help, default: value, minimum, maximum, integer }] of Object.entries(FOREST_PARAMETERS)) {
+    const flag = name.replaceAll(/[A-Z]/g, (letter) => `-${letter.toLowerCase()}`);
+    const parser = numberIn(minimum, maximum, { whole: integer });
+    command.addOption(new Option(`--${flag} <n>`, help).argParser(parser).default(value));
+  }
+  for (const option of OUTPUT_OPTIONS) command.addOption(option);
+  return command.action(async (options: TrainCommandOptions) => {
+    const context = createContext(options);
+    const result = await trainWithProgress(options, context);
+    context.print(trainingSummary(result));
+    const { manifest, directory, run, findings, extraColumns } = result;
+    const { version, contentSha256, threshold, metrics, baselines } = manifest;
+    context.printJson({
+      directory,
+      version,
+      contentSha256,
+      threshold,
+      metrics,
+      baselines,
+      run,
+      findings,
+      extraColumns,
+    });
+  });
+}
+
+/** @param options.tracking A folder for the run, in place of what the environment says. */
+export function trainWithProgress(
+  { dataset, data, out, seed, nJobs, tracking, ...rest }: TrainArguments,
+  { log, withProgress }: Context,
+): Promise<TrainResult> {
+  const { nEstimators, maxDepth, minSamplesLeaf, maxSamples, maxFeatures, maxBins } = rest;
+  return withProgress("training", (onProgress) =>
+    train({
+      dataset,
+      data,
+      out,
+      parameters: { nEstimators, maxDepth, minSamplesLeaf, maxSamples, maxFeatures, maxBins },
+      seed,
+      nJobs,
+      tracking: tracking === undefined ? trackingTarget(process.env) : { folder: tracking, experiment: "churn" },
+      now: () => new Date(),
+      log,
+      onProgress,
+    }),
+  );
+}
+
+export function trainingSummary({ manifest, directory, run, findings, extraColumns }: TrainResult): string {
+  const { lineage, threshold } = manifest;
+  const { rows, trainingRows } = lineage.data;
+  const seconds = (lineage.durationMs / 1000).toFixed(1);
+  return [
+    `Trained on ${trainingRows} of ${rows} customers in ${seconds} s; the others, held out, say:`,
+    "",
+    metricsTable(manifest),
+    "",
+    `Threshold ${threshold.value.toFixed(4)}: ${threshold.reason}`,
+    ...Object.entries(findings).map(
+      ([column, count]) => `Note: column "${column}": ${count} values are outside the specification`,
+    ),
+    ...(extraColumns.length > 0
+      ? [`Note: ignored ${extraColumns.length} columns that the specification does not name`]
+      : []),
+    `Model ${manifest.version} in ${directory}`,
+    ...(run === null ? [] : [`Run in ${run}`]),
+  ].join("\n");
+}

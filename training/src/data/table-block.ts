@@ -1,0 +1,29 @@
+/**
+ * Rows on their way into a file: columns described once, values in blocks of columns. What makes rows and what
+ * writes them meet here.
+ */
+
+/** A column of the file. */
+export interface TableColumn {
+  readonly name: string;
+  readonly type: "DOUBLE" | "INTEGER" | "BOOLEAN" | "DATE" | "VARCHAR";
+  /** VARCHAR only: the distinct texts that blocks give as codes, 0 for the first. */
+  readonly values?: readonly string[];
+  /** VARCHAR only: blocks give every text as this many ASCII bytes, 1 to 12 (an id); none is missing. */
+  readonly width?: number;
+}
+
+/**
+ * The values of one column in a block. Numbers, booleans (0 and 1), dates (days since 1970-01-01) and codes
+ * into `values` come in a typed array, whose missing value is in `MISSING`; other texts in a list.
+ */
+export type ColumnValues = Float64Array | Int32Array | Uint16Array | Uint8Array | readonly (string | null)[];
+
+/** Consecutive rows: one array per column, in the order of the columns. */
+export interface TableBlock {
+  readonly rows: number;
+  readonly columns: readonly ColumnValues[];
+}
+
+/** What stands for a missing value in each kind of typed array; fixed-width texts have none. */
+export const MISSING = { float64: Number.NaN, int32: -2147483648, uint16: 65535, uint8: 255 } as const;

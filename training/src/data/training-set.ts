@@ -1,0 +1,190 @@
+/**
+ * A training set: customers in memory as feature columns, split once into training rows and holdout rows.
+ *
+ * Who is held out follows from a hash of the customer's key, so a customer who is met again, in another
+ * file or another month, is on the same side. Category orders are learned from the training rows only.
+ */
+import {
+  type CategoryColumn,
+  type CategoryEncodings,
+  ChurnError,
+  type Column,
+  type DatasetSpecification,
+  encodeLevels,
+  encodeNumbers,
+  type Feature,
+  featureColumnNames,
+  featureColumns,
+  levelPositions,
+  MISSING_CODE,
+  TRUTH_COLUMN,
+} from "@churn/contract";
+import { countFindings } from "./findings.ts";
+import type { CustomerReader } from "./reader.ts";
+
+export interface TrainingSet {
+  readonly rows: number;
+  /** Per feature, per row: float32 as the forest reads it. */
+  readonly columns: readonly Float32Array[];
+  readonly encodings: CategoryEncodings;
+  /** 1 is churn. */
+  readonly labels: Uint8Array;
+  /** 1 is held out. */
+  readonly isHoldout: Uint8Array;
+  /** True probabilities, when the data have them. */
+  readonly truth: Float64Array | undefined;
+  /** Values that break the specification's bounds or lists: column → how many. */
+  readonly findings: ReadonlyMap<string, number>;
+}
+
+/** A feature's values for all rows, before categories have an order. */
+type RawColumn = Float32Array | CategoryColumn;
+
+/** One customer in five is never trained on. */
+export const HOLDOUT_SHARE = 0.2;
+/** Any constant: changing it would move customers across the split between one model and the next. */
+const HOLDOUT_SALT = 0x63687572;
+/** Rows at the overall mean that steady the mean of a rare level. */
+const SMOOTHING_ROWS = 10;
+/** With fewer of a class on a side, metrics mean nothing. */
+const MINIMUM_PER_CLASS = 10;
+
+/**
+ * Reads all customers.
+ *
+ * @throws CHURN_ERR_DATA_INVALID for a column that says nothing; CHURN_ERR_DATA_INSUFFICIENT for too few customers
+ */
+export async function readTrainingSet(
+  reader: CustomerReader,
+  path: string,
+  dataset: DatasetSpecification,
+  features: readonly Feature[],
+): Promise<TrainingSet> {
+  const { rows } = reader;
+  const raw = new Map<string, RawColumn>();
+  const labels = new Uint8Array(rows);
+  const isHoldout = new Uint8Array(rows);
+  const truth = new Float64Array(rows);
+  const findings = new Map<string, number>();
+  let hasTruth = false;
+  let start = 0;
+  for await (const table of reader.tables()) {
+    countFindings(dataset, table, findings);
+    for (const [name, column] of featureColumns(features, table)) addValues(raw, name, column, start, rows);
+    labels.set(table.labels as Uint8Array, start);
+    for (let i = 0; i < table.rows; i++) isHoldout[start + i] = +isHeldOut(table.keys?.[i] ?? `row ${start + i}`);
+    hasTruth = table.truth !== undefined;
+    if (table.truth !== undefined) truth.set(table.truth, start);
+    start += table.rows;
+  }
+  if (hasTruth) checkTruth(path, truth);
+  checkInformation(path, featureColumnNames(dataset), raw);
+  checkClasses(path, labels, isHoldout);
+  const encodings = learnEncodings(dataset, raw, labels, isHoldout);
+  const columns = features.map(({ name }) => {
+    const column = raw.get(name) as RawColumn;
+    return column instanceof Float32Array ? column : encodeLevels(column, levelPositions(encodings[name]));
+  });
+  return { rows, columns, encodings, labels, isHoldout, truth: hasTruth ? truth : undefined, findings };
+}
+
+function addValues(raw: Map<string, RawColumn>, name: string, column: Column, start: number, rows: number): void {
+  if (column instanceof Float64Array) {
+    const values = (raw.get(name) as Float32Array | undefined) ?? new Float32Array(rows);
+    values.set(encodeNumbers(column), start);
+    raw.set(name, values);
+  } else {
+    const { codes } = (raw.get(name) as CategoryColumn | undefined) ?? { codes: new Int32Array(rows) };
+    codes.set(column.codes, start);
+    raw.set(name, { codes, levels: column.levels });
+  }
+}
+
+/** A missing truth would poison every figure beside it. */
+function checkTruth(path: string, truth: Float64Array): void {
+  const row = truth.findIndex((probability) => !(probability >= 0 && probability <= 1));
+  if (row === -1) return;
+  const got = Number.isNaN(truth[row]) ? "none" : String(truth[row]);
+  throw new ChurnError(
+    "CHURN_ERR_DATA_INVALID",
+    `${path}: column "${TRUTH_COLUMN}", row ${row + 1}: expected a probability in [0, 1] in every row, got ${got}`,
+  );
+}
+
+/** Whether a customer belongs to the holdout: FNV-1a of the salted key, finished by MurmurHash3's mixer. */
+export function isHeldOut(key: string): boolean {
+  let hash = HOLDOUT_SALT;
+  for (let i = 0; i < key.length; i++) hash = Math.imul(hash ^ key.charCodeAt(i), 0x01000193);
+  hash = Math.imul(hash ^ (hash >>> 16), 0x85ebca6b);
+  hash = Math.imul(hash ^ (hash >>> 13), 0xc2b2ae35);
+  return ((hash ^ (hash >>> 16)) >>> 0) / 2 ** 32 < HOLDOUT_SHARE;
+}
+
+/** A column that is the same for everybody teaches nothing, and usually is a broken export. */
+function checkInformation(path: string, names: readonly string[], raw: ReadonlyMap<string, RawColumn>): void {
+  for (const name of names) {
+    const column = raw.get(name) as RawColumn;
+    const values = column instanceof Float32Array ? column : column.codes;
+    const isMissing = (value: number): boolean =>
+      column instanceof Float32Array ? Number.isNaN(value) : value === MISSING_CODE;
+    if (values.some((value) => value !== values[0] && !(isMissing(value) && isMissing(values[0])))) continue;
+    const only = column instanceof Float32Array ? String(values[0]) : `"${column.levels[values[0]]}"`;
+    const got = isMissing(values[0]) ? "no value at all" : `${only} in every row`;
+    throw new ChurnError(
+      "CHURN_ERR_DATA_INVALID",
+      `${path}: column "${name}": expected at least two different values, got ${got}: mend the data, or give the column the role "ignore"`,
+    );
+  }
+}
+
+function checkClasses(path: string, labels: Uint8Array, isHoldout: Uint8Array): void {
+  for (const [side, held] of [
+    ["training", 0],
+    ["holdout", 1],
+  ] as const) {
+    const mine = labels.filter((_, i) => isHoldout[i] === held);
+    const churners = mine.reduce((sum, label) => sum + label, 0);
+    if (Math.min(churners, mine.length - churners) >= MINIMUM_PER_CLASS) continue;
+    throw new ChurnError(
+      "CHURN_ERR_DATA_INSUFFICIENT",
+      `${path}: expected at least ${MINIMUM_PER_CLASS} customers of each class among the ${side} rows, got ${churners} who churned and ${mine.length - churners} who stayed`,
+    );
+  }
+}
+
+/**
+ * Orders each category's levels by their share of churners, so that one threshold can part them. Declared
+ * levels that do not occur stand at the overall share; so, nearly, do rare ones.
+ *
+ * @source Fisher 1958: for two classes the best two-way split of a category is a cut in this order
+ */
+function learnEncodings(
+  dataset: DatasetSpecification,
+  raw: ReadonlyMap<string, RawColumn>,
+  labels: Uint8Array,
+  isHoldout: Uint8Array,
+): CategoryEncodings {
+  const encodings: Record<string, string[]> = {};
+  for (const [name, column] of raw) {
+    if (column instanceof Float32Array) continue;
+    const { codes, levels } = column;
+    const rows = new Float64Array(levels.length);
+    const churners = new Float64Array(levels.length);
+    for (let i = 0; i < codes.length; i++) {
+      if (isHoldout[i] === 1 || codes[i] === MISSING_CODE) continue;
+      rows[codes[i]]++;
+      churners[codes[i]] += labels[i];
+    }
+    const total = rows.reduce((sum, n) => sum + n, 0);
+    const overall = total === 0 ? 0 : churners.reduce((sum, n) => sum + n, 0) / total;
+    const share = (level: string): number => {
+      const code = levels.indexOf(level);
+      return ((churners[code] ?? 0) + SMOOTHING_ROWS * overall) / ((rows[code] ?? 0) + SMOOTHING_ROWS);
+    };
+    const seen = levels.filter((_, code) => rows[code] > 0);
+    const known = [...new Set([...(dataset.columns[name].values ?? []), ...seen])].sort();
+    const shares = new Map(known.map((level) => [level, share(level)]));
+    encodings[name] = known.sort((a, b) => (shares.get(a) as number) - (shares.get(b) as number));
+  }
+  return encodings;
+}

@@ -1,0 +1,90 @@
+/**
+ * The whole job once, narrated: customers ─▶ model ─▶ service ─▶ predictions, in a folder of its own.
+ *
+ * The service is a process of its own, started as an operator would start it; this plane knows its command
+ * and its HTTP interface, nothing else.
+ */
+import { type ChildProcess, spawn } from "node:child_process";
+import { once } from "node:events";
+import { existsSync } from "node:fs";
+import { join, relative } from "node:path";
+import { createInterface } from "node:readline";
+import { fileURLToPath } from "node:url";
+import { ChurnError } from "@churn/contract";
+
+const SERVICE = fileURLToPath(new URL("../../serving/src/main.ts", import.meta.url));
+
+/** A service that came up. */
+export interface RunningService {
+  readonly url: string;
+  /** From the start of the process to its first answer. */
+  readonly startMs: number;
+  /** Stops it as a platform does, and waits for its end. */
+  stop(): Promise<void>;
+}
+
+/**
+ * Starts the service on a free port and waits for its first answer.
+ *
+ * @throws CHURN_ERR_SERVICE_START with what the service said
+ */
+export async function startService(modelDirectory: string): Promise<RunningService> {
+  if (!existsSync(SERVICE)) {
+    throw new ChurnError(
+      "CHURN_ERR_SERVICE_START",
+      `${relative(".", SERVICE)}: expected the serving plane beside this one`,
+    );
+  }
+  const start = performance.now();
+  const child = spawn(process.execPath, [SERVICE], {
+    env: { ...process.env, MODEL_DIR: modelDirectory, PORT: "0", HOST: "127.0.0.1", LOG_LEVEL: "info" },
+    stdio: ["ignore", "pipe", "pipe"],
+  });
+  const url = await listeningUrl(child);
+  await fetch(url);
+  return { url, startMs: performance.now() - start, stop: () => stop(child) };
+}
+
+/** Reads the service's log until it says where it listens. */
+async function listeningUrl(child: ChildProcess): Promise<string> {
+  const complaints: string[] = [];
+  child.stderr?.on("data", (bytes) => complaints.push(String(bytes)));
+  // Read to the end even after the url is known: a full pipe would stop the service.
+  const lines = createInterface({ input: child.stdout as NodeJS.ReadableStream });
+  return new Promise((resolve, reject) => {
+    lines.on("line", (line) => {
+      const entry = parseLine(line);
+      if (entry.event === "service.listening" && typeof entry.url === "string") resolve(entry.url);
+    });
+    child.on("error", reject);
+    child.on("exit", (code) => {
+      const said = complaints.join("").trim() || `exit code ${code}`;
+      reject(new ChurnError("CHURN_ERR_SERVICE_START", `the service did not start: ${said}`));
+    });
+  });
+}
+
+function parseLine(line: string): { readonly event?: unknown; readonly url?: unknown } {
+  try {
+    return JSON.parse(line);
+  } catch {
+    return {};
+  }
+}
+
+async function stop(child: ChildProcess): Promise<void> {
+  if (child.exitCode !== null) return;
+  const exit = once(child, "exit");
+  child.kill("SIGTERM");
+  const [code] = await exit;
+  if (code !== 0) throw new Error(`the service ended with exit code ${code}`);
+}
+
+/** Where the demo keeps what. */
+export function demoPaths(folder: string): { readonly data: string; readonly model: string; readonly runs: string } {
+  return {
+    data: join(folder, "data", "customers.parquet"),
+    model: join(folder, "models", "best_model"),
+    runs: join(folder, "mlruns"),
+  };
+}

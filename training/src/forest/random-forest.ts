@@ -1,0 +1,159 @@
+/**
+ * A random forest for two classes: binning, then trees on all threads, then one flat `Forest`.
+ *
+ * The same features, labels, parameters and seed give the same forest and the same out-of-bag scores, bit
+ * for bit, on any number of threads.
+ */
+import { availableParallelism } from "node:os";
+import { Worker } from "node:worker_threads";
+import { ChurnError, type Forest, type ForestParameters, featureArray, leafMark } from "@churn/contract";
+import { type BinnedFeatures, binFeatures } from "./binning.ts";
+import { checkForestParameters, featuresPerSplit } from "./parameters.ts";
+import { LEAF, MAX_ROWS, type Tree } from "./tree.ts";
+import { SCORE_UNIT, type WorkerInput, type WorkerMessage } from "./worker.ts";
+
+export interface FitOptions {
+  readonly seed: number;
+  /** Threads; all processors without it. Does not change the result. */
+  readonly nJobs?: number | undefined;
+  readonly onProgress?: (treesDone: number) => void;
+  readonly signal?: AbortSignal;
+}
+
+export interface FittedForest {
+  readonly forest: Forest;
+  /**
+   * Per row: the mean of the trees that have not seen it. NaN where every tree has, and, with more than
+   * 20,000 rows, for all but that many evenly spaced ones.
+   */
+  readonly outOfBagScores: Float64Array;
+}
+
+/**
+ * Fits a forest.
+ *
+ * @param columns One `Float32Array` per feature (nRows each); NaN is missing.
+ * @param labels One per row: 1 is churn, 0 is not.
+ * @throws CHURN_ERR_OPTION_INVALID, CHURN_ERR_FOREST_LIMIT
+ */
+export async function fitForest(
+  columns: readonly Float32Array[],
+  labels: Uint8Array,
+  parameters: ForestParameters,
+  { seed, nJobs = availableParallelism(), onProgress, signal }: FitOptions,
+): Promise<FittedForest> {
+  checkForestParameters(parameters);
+  const nRows = labels.length;
+  if (nRows > MAX_ROWS) {
+    throw new ChurnError("CHURN_ERR_FOREST_LIMIT", `expected at most ${MAX_ROWS} rows, got ${nRows}`);
+  }
+  if (parameters.maxSamples * nRows < 1) {
+    throw new ChurnError(
+      "CHURN_ERR_OPTION_INVALID",
+      `maxSamples: expected at least 1 row per tree, got ${parameters.maxSamples} of ${nRows} rows: draw a larger share`,
+    );
+  }
+  // Threads load their code while this one bins.
+  const workers = Array.from(
+    { length: Math.min(nJobs, parameters.nEstimators) },
+    () => new Worker(new URL("./worker.ts", import.meta.url)),
+  );
+  try {
+    const data = binFeatures(columns, nRows, parameters.maxBins);
+    const { maxDepth, minSamplesLeaf, maxSamples, nEstimators } = parameters;
+    const tree = {
+      maxDepth,
+      minSamplesLeaf,
+      maxSamples,
+      featuresPerSplit: featuresPerSplit(parameters.maxFeatures, columns.length),
+    };
+    const nextTree = new Int32Array(new SharedArrayBuffer(4));
+    const input: WorkerInput = { data, labels, parameters: tree, nEstimators, seed, nextTree };
+    const results = new Results(nEstimators, nRows, onProgress);
+    await Promise.all(workers.map((worker) => runWorker(worker, input, (message) => results.add(message), signal)));
+    return { forest: joinTrees(results.trees, data), outOfBagScores: results.outOfBagScores() };
+  } finally {
+    for (const worker of workers) void worker.terminate();
+  }
+}
+
+/** What the threads send, put together. */
+class Results {
+  readonly trees: Tree[];
+  readonly #sums: Float64Array;
+  readonly #counts: Float64Array;
+  readonly #onProgress: ((treesDone: number) => void) | undefined;
+  #treesDone = 0;
+
+  constructor(nEstimators: number, nRows: number, onProgress: ((treesDone: number) => void) | undefined) {
+    this.trees = new Array(nEstimators);
+    this.#sums = new Float64Array(nRows);
+    this.#counts = new Float64Array(nRows);
+    this.#onProgress = onProgress;
+  }
+
+  add(message: WorkerMessage): void {
+    if (message.kind === "tree") {
+      this.trees[message.index] = message.tree;
+      this.#onProgress?.(++this.#treesDone);
+      return;
+    }
+    for (let row = 0; row < this.#sums.length; row++) {
+      this.#sums[row] += message.sums[row];
+      this.#counts[row] += message.counts[row];
+    }
+  }
+
+  outOfBagScores(): Float64Array {
+    return this.#sums.map((sum, row) => sum / SCORE_UNIT / this.#counts[row]);
+  }
+}
+
+function runWorker(
+  worker: Worker,
+  input: WorkerInput,
+  receive: (message: WorkerMessage) => void,
+  signal?: AbortSignal,
+): Promise<void> {
+  return new Promise((resolve, reject) => {
+    const stop = (): void => void worker.terminate();
+    signal?.addEventListener("abort", stop, { once: true });
+    worker.on("message", receive);
+    worker.postMessage(input);
+    worker.on("error", reject);
+    worker.on("exit", (code) => {
+      signal?.removeEventListener("abort", stop);
+      if (signal?.aborted) reject(signal.reason);
+      else if (code === 0) resolve();
+      else reject(new Error(`a forest worker ended with exit code ${code}`));
+    });
+  });
+}
+
+/** Trees one after the other; splits and leaves each with only the numbers they need. */
+function joinTrees(trees: readonly Tree[], { nFeatures, cutPoints, cutOffsets }: BinnedFeatures): Forest {
+  const treeOffsets = new Uint32Array(trees.length + 1);
+  for (const [index, tree] of trees.entries()) treeOffsets[index + 1] = treeOffsets[index] + tree.feature.length;
+  const nNodes = treeOffsets[trees.length];
+  const nSplits = (nNodes - trees.length) / 2; // a binary tree has one leaf more than splits
+  const feature = featureArray(nNodes, nFeatures);
+  const cut = new Uint8Array(nSplits);
+  const missingRight = new Uint8Array(nSplits);
+  const value = new Float32Array(nNodes - nSplits);
+  let node = 0;
+  let split = 0;
+  for (const tree of trees) {
+    for (let i = 0; i < tree.feature.length; i++, node++) {
+      if (tree.feature[i] === LEAF) {
+        feature[node] = leafMark(feature);
+        value[node - split] = tree.value[i];
+      } else {
+        feature[node] = tree.feature[i];
+        cut[split] = tree.cut[i];
+        missingRight[split] = tree.missingRight[i];
+        split++;
+      }
+    }
+  }
+  return { treeOffsets, feature, cut, missingRight, value, cutPoints, cutOffsets };
+}

@@ -1,0 +1,44 @@
+/**
+ * Metrics as text: the table that the command line, the demo and the model card show.
+ */
+import type { Metric, ModelManifest } from "@churn/contract";
+
+export const METRIC_LABELS = {
+  roc_auc: "ROC AUC",
+  average_precision: "Average precision",
+  log_loss: "Log-loss",
+  brier_score_loss: "Brier score",
+  f1_score: "F1",
+  precision_score: "Precision",
+  recall_score: "Recall",
+  profit_per_customer: "Profit per customer",
+} as const;
+
+const PREDICTORS = { base_rate: "base rate", truth: "best possible" } as const;
+
+/** A Markdown table, padded so that it also reads as plain text. */
+export function metricsTable({ metrics, baselines }: Pick<ModelManifest, "metrics" | "baselines">): string {
+  const others = Object.entries(PREDICTORS).filter(([name]) => baselines[name] !== undefined);
+  const header = ["metric", "this model", "95 % interval", ...others.map(([, label]) => label)];
+  const rows = Object.entries(METRIC_LABELS)
+    .filter(([name]) => metrics[name] !== undefined)
+    .map(([name, label]) => [
+      label,
+      number(metrics[name]),
+      `${metrics[name].low.toFixed(4)} – ${metrics[name].high.toFixed(4)}`,
+      ...others.map(([other]) => number(baselines[other][name])),
+    ]);
+  return markdownTable([header, ...rows]);
+}
+
+function number(metric: Metric | undefined): string {
+  return metric === undefined ? "–" : metric.value.toFixed(4);
+}
+
+function markdownTable(rows: readonly (readonly string[])[]): string {
+  const widths = rows[0].map((_, column) => Math.max(...rows.map((row) => row[column].length)));
+  const line = (cells: readonly string[]): string =>
+    `| ${cells.map((cell, i) => cell.padEnd(widths[i])).join(" | ")} |`;
+  const [header, ...body] = rows;
+  return [line(header), `|${widths.map((width) => "-".repeat(width + 2)).join("|")}|`, ...body.map(line)].join("\n");
+}

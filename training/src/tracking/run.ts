@@ -1,0 +1,56 @@
+/**
+ * A tracked run: what went into a training and what came out, in a folder of its own under `mlruns/`.
+ *
+ * The folder is written aside and renamed, so a run is there whole or not at all.
+ */
+import { mkdirSync, renameSync, writeFileSync } from "node:fs";
+import { join } from "node:path";
+import { fileURLToPath } from "node:url";
+import type { Lineage, Metrics } from "@churn/contract";
+
+export interface Run {
+  readonly runId: string;
+  readonly experiment: string;
+  readonly name: string;
+  /** ISO 8601. */
+  readonly startTime: string;
+  readonly endTime: string;
+  readonly params: Readonly<Record<string, string | number>>;
+  readonly metrics: Metrics;
+  readonly tags: Readonly<Record<string, string>>;
+  readonly lineage: Lineage;
+}
+
+/** Where runs go, by MLflow's own environment variables. */
+export interface TrackingTarget {
+  readonly folder: string;
+  readonly experiment: string;
+  /** Set when the wish could not be met. */
+  readonly warning?: string;
+}
+
+/** Tracking never stops a training: a target this version cannot reach becomes the local folder, and a warning. */
+export function trackingTarget(environment: NodeJS.ProcessEnv): TrackingTarget {
+  const uri = environment.MLFLOW_TRACKING_URI || "file:./mlruns";
+  const experiment = environment.MLFLOW_EXPERIMENT_NAME || "churn";
+  if (/^(?!file:)[a-z][a-z0-9+.-]+:/i.test(uri) || uri === "databricks") {
+    return {
+      folder: "mlruns",
+      experiment,
+      warning: `MLFLOW_TRACKING_URI: this version tracks to a folder only, got "${uri}"`,
+    };
+  }
+  const folder = uri.startsWith("file:///") ? fileURLToPath(uri) : uri.replace(/^file:/, "");
+  return { folder, experiment };
+}
+
+/** @returns the run's folder */
+export function writeRun(folder: string, run: Run): string {
+  const experiment = join(folder, encodeURIComponent(run.experiment));
+  const aside = join(experiment, `.${run.runId}.tmp`);
+  const final = join(experiment, run.runId);
+  mkdirSync(aside, { recursive: true });
+  writeFileSync(join(aside, "run.json"), `${JSON.stringify(run, null, 2)}\n`);
+  renameSync(aside, final);
+  return final;
+}

@@ -1,0 +1,425 @@
+/** The `churn` command as its users meet it: a process with arguments, files, two streams and an exit code. */
+import assert from "node:assert/strict";
+import { type ChildProcess, spawn } from "node:child_process";
+import { createHash } from "node:crypto";
+import { once } from "node:events";
+import {
+  cpSync,
+  mkdirSync,
+  mkdtempSync,
+  readdirSync,
+  readFileSync,
+  rmSync,
+  truncateSync,
+  writeFileSync,
+} from "node:fs";
+import { tmpdir } from "node:os";
+import { dirname, join } from "node:path";
+import { after, before, describe, test } from "node:test";
+import { fileURLToPath } from "node:url";
+import { Model } from "@churn/contract";
+
+const MAIN = fileURLToPath(new URL("../src/main.ts", import.meta.url));
+const COMMANDS = ["generate", "train", "predict", "demo"];
+
+/** A data set of a made-up gym. */
+const GYM = {
+  name: "gym",
+  key: "id",
+  target: { column: "left", positive: "yes" },
+  columns: {
+    id: { type: "text" },
+    visits: { type: "integer", minimum: 0, maximum: 40 },
+    weight: { type: "number", nullable: true },
+    plan: { type: "category", nullable: true },
+    left: { type: "category" },
+  },
+  features: { fading: "visits < 2" },
+  slices: ["plan"],
+};
+
+type Cells = Record<string, string | number>;
+
+function member(i: number): Cells {
+  const visits = (i * 7) % 23;
+  const isGone = (i * 13) % 23 > visits;
+  const weight = i % 9 === 0 ? "" : 50 + (i % 60) / 4;
+  return { id: `M${i}`, visits, weight, plan: ["day", "full", "student"][i % 3], left: isGone ? "yes" : "no" };
+}
+
+function csv(change: Partial<Record<string, (i: number) => string | number>> = {}, rows = 400): string {
+  const members = Array.from({ length: rows }, (_, i) => {
+    const changed = Object.entries(change).map(([name, value]) => [name, value?.(i) ?? ""]);
+    return { ...member(i), ...Object.fromEntries(changed) } as Cells;
+  });
+  return [Object.keys(members[0]), ...members.map((one) => Object.values(one))].map((cells) => `${cells}\n`).join("");
+}
+
+let home: string;
+before(() => {
+  home = mkdtempSync(join(tmpdir(), "churn-cli-"));
+});
+after(() => rmSync(home, { recursive: true, force: true }));
+
+/** A folder to work in, with the files given: text as it is, other values as JSON. */
+function workplace(files: Record<string, unknown> = {}): string {
+  const folder = mkdtempSync(join(home, "at-"));
+  for (const [name, content] of Object.entries({ "dataset.json": GYM, "gym.csv": csv(), ...files })) {
+    mkdirSync(dirname(join(folder, name)), { recursive: true });
+    writeFileSync(join(folder, name), typeof content === "string" ? content : JSON.stringify(content));
+  }
+  return folder;
+}
+
+/** Path → hash of everything in a folder. */
+function contents(folder: string): Record<string, string> {
+  const entries = readdirSync(folder, { recursive: true, withFileTypes: true }).map((entry) => {
+    const path = join(entry.parentPath, entry.name);
+    return [path, entry.isFile() ? createHash("sha256").update(readFileSync(path)).digest("hex") : "folder"];
+  });
+  return Object.fromEntries(entries.sort());
+}
+
+function start(folder: string, args: readonly string[], environment: NodeJS.ProcessEnv = {}): ChildProcess {
+  const { MLFLOW_TRACKING_URI, MLFLOW_EXPERIMENT_NAME, ...rest } = process.env;
+  const env = { ...rest, LOG_LEVEL: "silent", ...environment };
+  return spawn(process.execPath, [MAIN, ...args], { cwd: folder, env, stdio: ["ignore", "pipe", "pipe"] });
+}
+
+interface Outcome {
+  readonly code: number | null;
+  readonly signal: NodeJS.Signals | null;
+  readonly stdout: string;
+  readonly stderr: string;
+}
+
+async function finish(child: ChildProcess): Promise<Outcome> {
+  let [stdout, stderr] = ["", ""];
+  child.stdout?.setEncoding("utf8").on("data", (text: string) => {
+    stdout += text;
+  });
+  child.stderr?.setEncoding("utf8").on("data", (text: string) => {
+    stderr += text;
+  });
+  const [code, signal] = await once(child, "close");
+  return { code, signal, stdout, stderr };
+}
+
+const churn = (folder: string, args: readonly string[], environment?: NodeJS.ProcessEnv): Promise<Outcome> =>
+  finish(start(folder, args, environment));
+
+const TRAIN = ["train", "--dataset", "dataset.json", "--data", "gym.csv", "--out", "models/best_model"];
+const QUICK = [...TRAIN, "--n-estimators", "9", "--min-samples-leaf", "5"];
+const PREDICT = ["predict", "--model", "model", "--data", "gym.csv", "--out", "scores.csv"];
+
+async function trained(args: readonly string[] = QUICK, folder: string = workplace()) {
+  const outcome = await churn(folder, [...args, "--json"]);
+  assert.equal(outcome.code, 0, outcome.stderr);
+  return { folder, outcome, result: JSON.parse(outcome.stdout) };
+}
+
+interface Bad {
+  readonly args?: readonly string[];
+  readonly files?: Record<string, unknown>;
+  readonly environment?: NodeJS.ProcessEnv;
+  readonly says: RegExp;
+}
+
+const dataset = (change: Record<string, unknown>): Record<string, unknown> => ({
+  "dataset.json": { ...GYM, ...change },
+});
+const data = (content: string): Record<string, unknown> => ({ "gym.csv": content });
+
+const BAD_TRAINING: Readonly<Record<string, Bad>> = {
+  "a missing data file": {
+    args: [...TRAIN, "--data", "none.csv"],
+    says: /none\.csv: found nothing: expected a CSV or/,
+  },
+  "a missing specification": {
+    args: [...TRAIN, "--dataset", "none.json"],
+    says: /none\.json: expected a dataset spec/,
+  },
+  "a specification that is no JSON": { files: { "dataset.json": "{" }, says: /dataset\.json: not valid JSON: / },
+  "a specification with a wrong field": { files: dataset({ colour: 1 }), says: /dataset\.json: \/colour: expected no/ },
+  "an unknown function": {
+    files: dataset({ features: { f: "pow(visits, 2)" } }),
+    says: /\/features\/f: unknown function "pow": expected one of .* \(at character 1\)$/m,
+  },
+  "an unknown name": { files: dataset({ features: { f: "visit" } }), says: /\/features\/f: unknown name "visit"/ },
+  "a cycle": { files: dataset({ features: { a: "b", b: "a" } }), says: /defined by itself: a → b → a/ },
+  "an empty file": { files: data(""), says: /gym\.csv: expected a header line, got an empty file/ },
+  "a header only": { files: data("id,visits,weight,plan,left\n"), says: /gym\.csv: expected customers, got no rows/ },
+  "a missing column": { files: data("id,visits,weight,left\n"), says: /expected a column "plan", got "id", "visits"/ },
+  "a missing target": { files: data("id,visits,weight,plan\n"), says: /expected a column "left", got "id"/ },
+  "a duplicate column": {
+    files: data("id,visits,visits,weight,plan,left\n"),
+    says: /expected each column once, .* got "visits" more than once/,
+  },
+  "text in a number column": {
+    files: data(csv({ visits: (i) => (i === 6 ? "many" : i) })),
+    says: /gym\.csv: column "visits", row 7: expected a number, got "many"$/m,
+  },
+  "one class only": {
+    files: data(csv({ left: () => "no" })),
+    says: /column "left": expected two classes, got only "no"/,
+  },
+  "a constant column": {
+    files: data(csv({ visits: () => 3 })),
+    says: /column "visits": expected .* got 3 in every row/,
+  },
+  "a column without values": { files: data(csv({ plan: () => "" })), says: /column "plan": .* got no value at all/ },
+  "too few customers": { files: data(csv({}, 30)), says: /expected at least 10 customers of each class among the/ },
+  "a file that is not Parquet": {
+    args: [...TRAIN, "--data", "gym.parquet"],
+    files: { "gym.parquet": "id,visits" },
+    says: /gym\.parquet: not readable as parquet/,
+  },
+  "a file in place of the model": {
+    args: [...TRAIN, "--out", "gym.csv"],
+    says: /gym\.csv: expected a model directory or nothing, .* got a file: name another path/,
+  },
+  "a folder of other things in place of the model": {
+    args: [...TRAIN, "--out", "."],
+    says: /\.: expected a model directory or nothing, .* got a folder that also holds "dataset\.json": name another path/,
+  },
+  "a number of trees out of range": {
+    args: [...TRAIN, "--n-estimators", "0"],
+    says: /option '--n-estimators <n>' argument '0' is invalid\. Expected a whole number in \[1, 10000\], got "0"/,
+  },
+  "text for a depth": { args: [...TRAIN, "--max-depth", "deep"], says: /'--max-depth <n>' .* got "deep"/ },
+  "a share of features that is zero": {
+    args: [...TRAIN, "--max-features", "0"],
+    says: /'--max-features <n>' .* got "0"/,
+  },
+  "an unknown option": { args: [...TRAIN, "--colour", "red"], says: /^error: unknown option '--colour'$/m },
+  "an option without its value": { args: ["train", "--out"], says: /^error: option '--out <dir>' argument missing$/m },
+  "an argument too many": { args: [...TRAIN, "now"], says: /^error: too many arguments for 'train'/ },
+  "an unknown log level": {
+    environment: { LOG_LEVEL: "loud" },
+    says: /LOG_LEVEL: expected one of trace, .* got "loud"/,
+  },
+};
+
+const BAD_OTHERS: Readonly<Record<string, Bad>> = {
+  "an unknown command": { args: ["fly"], says: /^error: unknown command 'fly'$/m },
+  "customers to generate that are none": {
+    args: ["generate", "--rows", "0"],
+    says: /'--rows <n>' argument '0' is invalid/,
+  },
+  "a file kind it cannot generate": {
+    args: ["generate", "--rows", "10", "--out", "customers.xlsx"],
+    says: /customers\.xlsx: expected a file name ending in \.parquet or \.csv/,
+  },
+  "a prediction without data": { args: ["predict"], says: /^error: required option '--data <path>' not specified$/m },
+  "a prediction without a model": { args: PREDICT, says: /model: no such model directory: train a model first/ },
+};
+
+const MODEL_FILES = ["model.json", "forest.safetensors", "MODEL_CARD.md"];
+
+async function refuses(bad: Bad, folder: string = workplace(bad.files)): Promise<void> {
+  const before = contents(folder);
+
+  const { code, stdout, stderr } = await churn(folder, bad.args ?? TRAIN, bad.environment);
+
+  assert.match(stderr, bad.says);
+  assert.match(stderr, /^(churn|error): [^\n]+\n$/, "expected one line on standard error");
+  assert.doesNotMatch(stderr, /\n? {4}at |unexpected failure/);
+  assert.equal(stdout, "");
+  assert.equal(code, 2);
+  assert.deepEqual(contents(folder), before);
+}
+
+describe("bad input gives one message, exit code 2 and no file:", { concurrency: 2 }, () => {
+  for (const [name, bad] of Object.entries({ ...BAD_TRAINING, ...BAD_OTHERS })) {
+    test(name, () => refuses(bad));
+  }
+});
+
+describe("a model", { concurrency: 2 }, () => {
+  let model: string;
+  let hash: string;
+  before(async () => {
+    const { folder, result } = await trained([...QUICK, "--n-jobs", "1"]);
+    model = join(folder, "models", "best_model");
+    hash = result.contentSha256;
+  });
+
+  /** A workplace with a copy of the model in it. */
+  function beside(files: Record<string, unknown> = {}, name = "model"): string {
+    const folder = workplace(files);
+    cpSync(model, join(folder, name), { recursive: true });
+    return folder;
+  }
+
+  for (const name of MODEL_FILES) {
+    test(`whose ${name} is cut short predicts nothing`, async () => {
+      const folder = beside();
+      truncateSync(join(folder, "model", name), 100);
+
+      await refuses({ args: PREDICT, says: new RegExp(`model: ${name}: (expected sha256|not valid JSON)`) }, folder);
+    });
+  }
+
+  test("that was tampered with predicts nothing", async () => {
+    const folder = beside();
+    const path = join(folder, "model", "model.json");
+    writeFileSync(path, readFileSync(path, "utf8").replace('"seed": 42', '"seed": 43'));
+
+    await refuses({ args: PREDICT, says: /model: model\.json: expected content hash/ }, folder);
+  });
+
+  test("predicts nothing from data without a required column", () =>
+    refuses(
+      { args: PREDICT, says: /expected a column "visits", got "id", "weight"/ },
+      beside(data("id,weight\na,1\n")),
+    ));
+
+  test("predicts nothing into a file of an unknown kind", () =>
+    refuses(
+      { args: [...PREDICT, "--out", "scores.txt"], says: /scores\.txt: expected a file name ending in/ },
+      beside(),
+    ));
+
+  test("scores a file in its order, by key, in doubles that read back to the model's own", async () => {
+    const folder = beside();
+    const expected = Model.load(model);
+
+    const { code, stdout } = await churn(folder, [...PREDICT, "--json"]);
+
+    const { rows, predictedChurn } = JSON.parse(stdout);
+    const [header, ...lines] = readFileSync(join(folder, "scores.csv"), "utf8").trimEnd().split("\n");
+    assert.deepEqual([code, rows, lines.length], [0, 400, 400]);
+    assert.equal(header, "id,churn_probability,churn_prediction");
+    for (const [i, line] of lines.entries()) {
+      const { id, visits, weight, plan } = member(i);
+      const probability = expected.predictRow({ visits, weight: weight === "" ? Number.NaN : weight, plan });
+      const [key, ...score] = line.split(",");
+      assert.equal(key, id);
+      assert.deepEqual(score.map(Number), [probability, expected.decide(probability)]);
+    }
+    assert.equal(predictedChurn, lines.filter((line) => line.endsWith(",1")).length);
+  });
+
+  test("has the same content with two threads", async () => {
+    assert.equal((await trained([...QUICK, "--n-jobs", "2"])).result.contentSha256, hash);
+  });
+
+  test("has another content with another seed", async () => {
+    assert.notEqual((await trained([...QUICK, "--seed", "43"])).result.contentSha256, hash);
+  });
+
+  test("that is the first makes no ledger; one that replaces it adds a line", async () => {
+    const { folder, result: first } = await trained();
+    const ledger = join(folder, "models", "ledger.jsonl");
+    assert.deepEqual(readdirSync(dirname(ledger)), ["best_model"]);
+
+    const { result: second } = await trained([...QUICK, "--seed", "7"], folder);
+
+    const lines = readFileSync(ledger, "utf8").trimEnd().split("\n");
+    const { at, ...entry } = JSON.parse(lines[0]);
+    assert.equal(lines.length, 1);
+    assert.deepEqual(entry, {
+      event: "replaced",
+      version: second.version,
+      contentSha256: second.contentSha256,
+      previousVersion: first.version,
+      reason: "churn train",
+    });
+    assert.equal(new Date(at).toISOString(), at);
+    assert.deepEqual(readdirSync(dirname(ledger)).sort(), ["best_model", "ledger.jsonl"]);
+  });
+
+  for (const signal of ["SIGINT", "SIGTERM"] as const) {
+    test(`stays whole, with nothing beside it, when training its successor ends by ${signal}`, async () => {
+      const folder = beside({}, "models/best_model");
+      const before = contents(folder);
+      const child = start(folder, [...TRAIN, "--n-estimators", "10000"], { LOG_LEVEL: "info" });
+      const outcome = finish(child);
+      let log = "";
+      child.stderr?.on("data", (text: string) => {
+        log += text;
+        if (log.includes("data.loaded")) child.kill(signal);
+      });
+
+      const { code, signal: endedBy } = await outcome;
+
+      assert(endedBy === signal || code !== 0, `exit code ${code}`);
+      assert.match(log, /data\.loaded/);
+      assert.deepEqual(contents(folder), before);
+    });
+  }
+});
+
+describe("the command", { concurrency: 2 }, () => {
+  test("prints its version", async () => {
+    const { version } = JSON.parse(readFileSync(new URL("../package.json", import.meta.url), "utf8"));
+
+    assert.deepEqual(await churn(home, ["--version"]), { code: 0, signal: null, stdout: `${version}\n`, stderr: "" });
+  });
+
+  test("lists its commands, with an example", async () => {
+    const { code, stdout } = await churn(home, ["--help"]);
+
+    const listed = [...stdout.matchAll(/^ {2}(\w+) \[options\]/gm)].map(([, name]) => name);
+    assert.deepEqual([code, listed], [0, COMMANDS]);
+    assert.match(stdout, /\nExample:\n {2}churn /);
+  });
+
+  for (const command of COMMANDS) {
+    test(`${command} --help ends with an example of it, and writes nothing`, async () => {
+      const folder = workplace();
+      const before = contents(folder);
+
+      const { code, stdout, stderr } = await churn(folder, [command, "--help"]);
+
+      assert.deepEqual([code, stderr], [0, ""]);
+      assert.match(stdout, new RegExp(`\nExample:\n  churn ${command} --[^\n]+\n$`));
+      assert.deepEqual(contents(folder), before);
+    });
+  }
+
+  test("without a command says how to use it, and fails", async () => {
+    const { code, stdout, stderr } = await churn(home, []);
+
+    assert.deepEqual([code, stdout], [2, ""]);
+    assert.match(stderr, /^Usage: churn/);
+  });
+
+  test("--json leaves one document on standard output, logs on standard error", async () => {
+    const folder = workplace();
+
+    const { code, stdout, stderr } = await churn(folder, [...QUICK, "--json"], { LOG_LEVEL: "info" });
+
+    const entries = stderr
+      .trimEnd()
+      .split("\n")
+      .map((line) => JSON.parse(line));
+    const { version, metrics, run } = JSON.parse(stdout);
+    assert.equal(code, 0);
+    assert.match(version, /^\d{8}T\d{6}Z-[0-9a-f]{8}$/);
+    assert(metrics.roc_auc.low <= metrics.roc_auc.value && metrics.roc_auc.value <= metrics.roc_auc.high);
+    assert(readdirSync(join(folder, run)).includes("run.json"));
+    assert.deepEqual(new Set(entries.map(({ plane }) => plane)), new Set(["training"]));
+    assert.deepEqual(
+      entries.map(({ event }) => event),
+      ["train.started", "data.loaded", "forest.fitted", "model.evaluated", "train.finished"],
+    );
+  });
+
+  test("generate --json prints one document, and the same seed gives the same file", async () => {
+    const folder = workplace();
+    const args = ["generate", "--rows", "50", "--json", "--out"];
+
+    const { stdout } = await churn(folder, [...args, "first.csv"]);
+    await churn(folder, [...args, "second.csv"]);
+
+    assert.deepEqual(JSON.parse(stdout), { rows: 50, seed: 42, out: "first.csv" });
+    assert.equal(readFileSync(join(folder, "first.csv"), "utf8"), readFileSync(join(folder, "second.csv"), "utf8"));
+  });
+
+  test("--quiet prints nothing", async () => {
+    const { code, stdout, stderr } = await churn(workplace(), [...QUICK, "--quiet"]);
+
+    assert.deepEqual([code, stdout, stderr], [0, "", ""]);
+  });
+});
