@@ -1,0 +1,61 @@
+/**
+ * The HTTP service as a value: everything but the process, the port and the signals, which `main.ts` owns.
+ * It knows nothing of churn but what its model says, so another company's columns need no other code.
+ */
+import { type Model, RequestReader } from "@churn/contract";
+import fastify, { type FastifyInstance } from "fastify";
+import type { Logger } from "pino";
+import { addDocsPage } from "./plugins/docs-page.ts";
+import { addConnectionClose, Drain } from "./plugins/draining.ts";
+import {
+  addErrorHandler,
+  addJsonReader,
+  answerBrokenConnection,
+  errorHandler,
+  rowInvalid,
+} from "./plugins/error-handler.ts";
+import { addHealthRoutes } from "./routes/health.ts";
+import { addModelRoute } from "./routes/model.ts";
+import { addPredictRoute, BODY_LIMIT_BYTES } from "./routes/predict.ts";
+import { warmUp } from "./warm-up.ts";
+
+export interface AppParts {
+  readonly model: Model;
+  readonly logger: Logger;
+  /** Shared with whoever decides that the service is to stop. */
+  readonly drain?: Drain;
+}
+
+/** Builds the service, warmed up and ready to listen (or to be injected into). */
+export async function buildApp({ model, logger, drain = new Drain() }: AppParts): Promise<FastifyInstance> {
+  const handleError = errorHandler(logger);
+  const app = fastify({
+    logger: false, // the routes log: one line per prediction and one per failure, not two per request
+    bodyLimit: BODY_LIMIT_BYTES,
+    ajv: {
+      customOptions: {
+        coerceTypes: false,
+        removeAdditional: false,
+        allErrors: true,
+        verbose: true,
+        ownProperties: true, // a column may be called "constructor"
+      },
+    },
+    schemaErrorFormatter: rowInvalid,
+    frameworkErrors: handleError,
+    clientErrorHandler: answerBrokenConnection,
+    return503OnClosing: false, // a request that still gets through while closing is answered
+  });
+  addJsonReader(app);
+  addErrorHandler(app, handleError);
+  addConnectionClose(app, drain);
+  await addDocsPage(app, model.manifest);
+
+  const reader = new RequestReader(model.manifest.dataset, model.encoder);
+  addHealthRoutes(app, model.manifest.version, drain);
+  addModelRoute(app, model.manifest);
+  addPredictRoute(app, model, reader, logger);
+  await app.ready();
+  warmUp(model, reader);
+  return app;
+}

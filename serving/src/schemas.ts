@@ -1,0 +1,65 @@
+/**
+ * JSON Schemas that several routes share: fragments of answers, and the problem document.
+ *
+ * They serve twice: Fastify's serializer writes answers by them, and the docs page shows them.
+ */
+
+/** Reference to the schema that `PROBLEM_SCHEMA` adds. */
+const PROBLEM = { $ref: "Problem#" };
+
+export const PROBLEM_SCHEMA = {
+  $id: "Problem",
+  title: "Problem",
+  description: "A problem document (RFC 9457).",
+  type: "object",
+  required: ["type", "title", "status", "detail"],
+  properties: {
+    type: { type: "string", description: "Names the kind of problem; stable, for machines." },
+    title: { type: "string", description: "The kind of problem in words." },
+    status: { type: "integer", description: "The HTTP status." },
+    detail: { type: "string", description: "What is wrong with this request." },
+    errors: {
+      type: "array",
+      description: "Every fault of a body that breaks the schema (the first 20).",
+      items: {
+        type: "object",
+        required: ["pointer", "code", "detail"],
+        properties: {
+          pointer: { type: "string", description: "JSON Pointer to the faulty field; empty for the whole body." },
+          code: { type: "string", description: "The JSON Schema keyword that failed." },
+          detail: { type: "string", description: "Field, expected, got." },
+        },
+      },
+    },
+  },
+} as const;
+
+const PROBLEM_DESCRIPTIONS = {
+  400: "The body is empty or not valid JSON.",
+  413: "The body is too large.",
+  415: "The body is not declared as application/json.",
+  422: "The body breaks the schema; `errors` names every faulty field.",
+  500: "The service failed.",
+} as const;
+
+type ProblemStatus = keyof typeof PROBLEM_DESCRIPTIONS;
+
+/** The `response` entries of a route that can fail with these statuses. */
+export function problemResponses(...statuses: readonly ProblemStatus[]): Record<number, object> {
+  return Object.fromEntries(
+    statuses.map((status) => [
+      status,
+      { description: PROBLEM_DESCRIPTIONS[status], content: { "application/problem+json": { schema: PROBLEM } } },
+    ]),
+  );
+}
+
+/** An object schema with every property required. */
+export function objectSchema(properties: Readonly<Record<string, object>>, facts: object = {}): object {
+  return { type: "object", required: Object.keys(properties), properties, ...facts };
+}
+
+/** An object schema with free keys. */
+export function recordSchema(values: object): object {
+  return { type: "object", additionalProperties: values };
+}

@@ -1,0 +1,201 @@
+import assert from "node:assert/strict";
+import { connect } from "node:net";
+import { after, before, test } from "node:test";
+import type { InjectOptions } from "fastify";
+import { buildTestApp, type TestApp } from "./test-app.ts";
+import { MEMBER } from "./tiny-model.ts";
+
+let service: TestApp;
+before(async () => {
+  service = await buildTestApp();
+});
+after(() => service.app.close());
+
+const JSON_TYPE = { "content-type": "application/json" };
+
+async function ask(options: InjectOptions, { app }: TestApp = service) {
+  const response = await app.inject(options);
+  return { response, problem: response.json() };
+}
+
+const post = (payload: string | object, headers: Record<string, string> = JSON_TYPE) =>
+  ask({ method: "POST", url: "/predict", payload, headers });
+
+const { visits: _visits, ...WITHOUT_VISITS } = MEMBER;
+
+/** What a caller may get wrong in a well-formed body: name, body, then pointer, code and detail of each fault. */
+const SCHEMA_FAULTS: readonly (readonly [string, unknown, ...(readonly [string, string, string][])])[] = [
+  ["null in a required number", { ...MEMBER, visits: null }, ["/visits", "type", "visits: expected number, got null"]],
+  ["text in a number", { ...MEMBER, visits: "6.5" }, ["/visits", "type", 'visits: expected number, got "6.5"']],
+  ["a list for a number", { ...MEMBER, visits: [6.5] }, ["/visits", "type", "visits: expected number, got a list"]],
+  ["an object for a number", { ...MEMBER, visits: {} }, ["/visits", "type", "visits: expected number, got an object"]],
+  ["a boolean for a number", { ...MEMBER, visits: true }, ["/visits", "type", "visits: expected number, got true"]],
+  ["a number for a boolean", { ...MEMBER, trainer: 1 }, ["/trainer", "type", "trainer: expected boolean, got 1"]],
+  [
+    "a fraction for an integer",
+    { ...MEMBER, lockers: 1.5 },
+    ["/lockers", "type", "lockers: expected integer, got 1.5"],
+  ],
+  ["a number for a category", { ...MEMBER, tariff: 7 }, ["/tariff", "type", "tariff: expected string or null, got 7"]],
+  ["below the minimum", { ...MEMBER, visits: -1 }, ["/visits", "minimum", "visits: expected a value >= 0, got -1"]],
+  ["above the maximum", { ...MEMBER, visits: 900 }, ["/visits", "maximum", "visits: expected a value <= 40, got 900"]],
+  [
+    "a missing required field",
+    WITHOUT_VISITS,
+    ["/visits", "required", "visits: expected a value: the field is required"],
+  ],
+  ["an extra field", { ...MEMBER, shoe: 42 }, ["/shoe", "additionalProperties", "shoe: expected no such field"]],
+  [
+    "an identity column",
+    { ...MEMBER, full_name: "A" },
+    ["/full_name", "additionalProperties", "full_name: expected no such field"],
+  ],
+  [
+    "two faults at once",
+    { ...MEMBER, visits: "many", shoe: 42 },
+    ["/shoe", "additionalProperties", "shoe: expected no such field"],
+    ["/visits", "type", 'visits: expected number, got "many"'],
+  ],
+  ["a list as the body", [MEMBER], ["", "type", "body: expected object, got a list"]],
+  ["null as the body", null, ["", "type", "body: expected object, got null"]],
+];
+
+for (const [name, body, ...faults] of SCHEMA_FAULTS) {
+  test(`422 names each fault: ${name}`, async () => {
+    const { response, problem } = await post(JSON.stringify(body));
+
+    assert.equal(response.statusCode, 422);
+    assert.match(response.headers["content-type"] as string, /^application\/problem\+json/);
+    assert.deepEqual(problem, {
+      type: "urn:problem-type:churn:invalid-customer",
+      title: "The customer does not fit the schema",
+      status: 422,
+      detail: faults.length === 1 ? faults[0][2] : `${faults.length} faults; the first: ${faults[0][2]}`,
+      errors: faults.map(([pointer, code, detail]) => ({ pointer, code, detail })),
+    });
+  });
+}
+
+test("422 for a number beyond every double", async () => {
+  const { response, problem } = await post(
+    JSON.stringify({ ...MEMBER, visits: 0 }).replace('"visits":0', '"visits":1e999'),
+  );
+  assert.equal(response.statusCode, 422);
+  assert.equal(problem.detail, "visits: expected number, got Infinity");
+});
+
+test("422 for fields that mean something to JavaScript, without harm", async () => {
+  const { response, problem } = await post(`{"__proto__": {"visits": 1}, "constructor": {"prototype": {}}}`);
+  const pointers = problem.errors.map(({ pointer }: { pointer: string }) => pointer);
+  assert.equal(response.statusCode, 422);
+  assert.deepEqual(pointers.sort(), ["/__proto__", "/constructor", "/lockers", "/trainer", "/visits"]);
+});
+
+test("422 stays small for a body that is all faults", async () => {
+  const fields = Array.from({ length: 6_000 }, (_, i) => `"f${i}":0`);
+  const { response, problem } = await post(`{${fields.join()}}`);
+
+  assert.equal(response.statusCode, 422);
+  assert.equal(problem.errors.length, 20);
+  assert.match(problem.detail, /^6003 faults, of which 20 are listed; the first: /);
+  assert.ok(response.body.length < 4_000);
+});
+
+test("400 for bad JSON says where it breaks", async () => {
+  const { response, problem } = await post('{"visits": 6.5, }');
+  assert.equal(response.statusCode, 400);
+  assert.equal(problem.type, "urn:problem-type:churn:bad-json");
+  assert.match(problem.detail, /^body: expected JSON: .*position 16/);
+});
+
+test("400 for an empty body, with or without a content type", async () => {
+  for (const headers of [JSON_TYPE, {}]) {
+    const { response, problem } = await post("", headers);
+    assert.equal(response.statusCode, 400);
+    assert.equal(problem.detail, "body: expected a JSON object, got nothing");
+  }
+});
+
+test("413 above 64 KiB, announced or not", async () => {
+  const fits = " ".repeat(64 * 1024 - 2);
+  assert.equal((await post(`{${fits}}`)).response.statusCode, 422);
+
+  const { response, problem } = await post(`{${fits} }`);
+  assert.equal(response.statusCode, 413);
+  assert.equal(problem.detail, "body: expected at most 65536 bytes, got 65537");
+});
+
+test("415 for anything but JSON", async () => {
+  for (const type of ["text/plain", "application/x-www-form-urlencoded", "application/xml"]) {
+    const { response, problem } = await post(JSON.stringify(MEMBER), { "content-type": type });
+    assert.equal(response.statusCode, 415);
+    assert.equal(problem.detail, `content-type: expected application/json, got ${type}`);
+  }
+});
+
+test("404 for an unknown path, 405 with the allowed methods for a wrong one", async () => {
+  for (const url of ["/nope", "/predict/", "/:a(", "/predict?x"]) {
+    const { response, problem } = await ask({ method: "GET", url });
+    const isKnown = url.startsWith("/predict?");
+    assert.equal(response.statusCode, isKnown ? 405 : 404, url);
+    assert.equal(response.headers.allow, isKnown ? "POST" : undefined);
+    assert.equal(problem.status, response.statusCode);
+  }
+});
+
+test("400 for a path that cannot be decoded", async () => {
+  const { response, problem } = await ask({ method: "GET", url: "/%zz" });
+  assert.equal(response.statusCode, 400);
+  assert.equal(problem.type, "urn:problem-type:churn:bad-url");
+});
+
+test("500 says nothing of what broke; the log does", async () => {
+  const broken = await buildTestApp({
+    decide: () => {
+      throw new Error("secret inside");
+    },
+  });
+  const { response, problem } = await ask({ method: "POST", url: "/predict", payload: MEMBER }, broken);
+
+  assert.deepEqual(problem, {
+    type: "urn:problem-type:churn:internal",
+    title: "The service failed",
+    status: 500,
+    detail: "an unexpected error; the service's log says more",
+  });
+  assert.doesNotMatch(response.body, /secret|at /);
+  assert.match(JSON.stringify(broken.logs), /secret inside/);
+});
+
+test("a refused request leaves one log line, with no value of it", async () => {
+  const quiet = await buildTestApp();
+  await ask({ method: "POST", url: "/predict", payload: { ...MEMBER, visits: "marked" } }, quiet);
+
+  const [{ time, reqId, ...facts }, ...others] = quiet.logs;
+  assert.deepEqual(others, []);
+  assert.deepEqual(facts, {
+    level: 30,
+    plane: "serving",
+    event: "request.failed",
+    statusCode: 422,
+    code: "CHURN_ERR_ROW_INVALID",
+    msg: "request failed",
+  });
+});
+
+test("what is not even HTTP gets a problem document too", async () => {
+  const { app } = await buildTestApp();
+  const { port } = new URL(await app.listen({ port: 0, host: "127.0.0.1" }));
+  const answer = await new Promise<string>((resolve) => {
+    let text = "";
+    const socket = connect(Number(port), "127.0.0.1", () => socket.write("GARBAGE\r\n\r\n"));
+    socket.on("data", (chunk) => {
+      text += chunk;
+    });
+    socket.on("close", () => resolve(text));
+  });
+  await app.close();
+
+  assert.match(answer, /^HTTP\/1\.1 400 Bad Request\r\nContent-Type: application\/problem\+json/);
+  assert.equal(JSON.parse(answer.slice(answer.indexOf("\r\n\r\n"))).status, 400);
+});
