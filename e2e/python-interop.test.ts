@@ -1,0 +1,125 @@
+/**
+ * The promises to other tools: a model can be read and computed in plain Python from its documented format,
+ * and the metrics are scikit-learn's.
+ *
+ * The Python half, python_interop.py, knows the format, and nothing of this code.
+ */
+import assert from "node:assert/strict";
+import { existsSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { after, test } from "node:test";
+import { churn } from "../bench/command.ts";
+import { PythonScript } from "../bench/python.ts";
+import { type DatasetSpecification, readDataset, readModelDirectory } from "../contract/src/index.ts";
+import { computeMetrics } from "../training/src/evaluation/metrics.ts";
+import { Random } from "../training/src/random.ts";
+
+const TRAINING_ROWS = 8000;
+const ROWS = 500;
+/** One cell in so many becomes something hard. */
+const CHANGED_CELLS = 10;
+const DECISION = { threshold: 0.25 };
+
+const isMissing =
+  !existsSync(new URL("../bench/.venv/requirements.txt", import.meta.url)) && process.env.CHURN_REQUIRE_ALL !== "1";
+const skip = isMissing && "no bench/.venv: bench/python.sh makes it";
+
+const folder = mkdtempSync(join(tmpdir(), "churn-python-"));
+const python = isMissing ? undefined : new PythonScript(new URL("python_interop.py", import.meta.url));
+after(() => {
+  python?.close();
+  rmSync(folder, { recursive: true, force: true });
+});
+
+test("plain Python reads a model directory and computes the probabilities of churn predict, bit for bit", {
+  skip,
+}, async () => {
+  const specification = writeSpecification();
+  const [training, data] = [join(folder, "training.csv"), join(folder, "data.csv")];
+  churn(folder, "generate", "--rows", String(TRAINING_ROWS), "--seed", "7", "--out", training);
+  churn(folder, "generate", "--rows", String(ROWS), "--seed", "8", "--out", data);
+  const [model, out] = [join(folder, "model"), join(folder, "scores.csv")];
+  churn(folder, "train", "--dataset", specification.path, "--data", training, "--out", model, "--n-estimators", "60");
+  const changed = changeCells(specification.dataset, model, data);
+  churn(folder, "predict", "--model", model, "--data", data, "--out", out);
+
+  const answer = await python?.ask<{ probabilities: number[]; missing: number }>({ command: "predict", model, data });
+  const probabilities = column(out, "churn_probability").map(Number);
+  assert.equal(probabilities.length, ROWS);
+  const differing = probabilities.filter((probability, i) => probability !== answer?.probabilities[i]);
+  assert.deepEqual(differing, [], `${differing.length} of ${ROWS} probabilities differ from Python's`);
+  assert(new Set(probabilities).size > ROWS / 2, "expected the probabilities to differ between customers");
+  assert(changed > ROWS && (answer?.missing ?? 0) > ROWS, "expected missing values, unseen levels, thresholds");
+});
+
+const random = new Random(3);
+const labels = Uint8Array.from({ length: 2000 }, () => +(random.uniform() < 0.3));
+const scores = Float64Array.from(labels, (label) => (random.uniform() + 0.6 * label * random.uniform()) / 1.6);
+for (const [name, values] of [
+  ["scores that all differ", scores],
+  ["scores with many ties, zeros and ones", scores.map((score) => Math.round(12 * score - 1) / 10)],
+  ["one score for everybody", new Float64Array(scores.length).fill(0.3)],
+] as const) {
+  test(`metrics equal scikit-learn's to 1e-12: ${name}`, { skip }, async () => {
+    const bounded = values.map((score) => Math.min(1, Math.max(0, score)));
+
+    const expected = await python?.ask<Record<string, number>>({
+      command: "metrics",
+      scores: [...bounded],
+      labels: [...labels],
+      ...DECISION,
+    });
+    const metrics = computeMetrics({ scores: bounded, labels }, DECISION, 0);
+    assert.deepEqual(Object.keys(metrics).sort(), Object.keys(expected ?? {}).sort());
+    for (const [metric, value] of Object.entries(expected ?? {})) {
+      const difference = Math.abs(metrics[metric].value - value);
+      assert(difference <= 1e-12, `${metric}: expected ${value}, got ${metrics[metric].value}`);
+    }
+  });
+}
+
+/** The generated customers' specification with derived features that the Python half knows, too. */
+function writeSpecification(): { path: string; dataset: DatasetSpecification } {
+  const path = join(folder, "dataset.json");
+  const { $schema: _, ...original } = JSON.parse(readFileSync("datasets/customers/dataset.json", "utf8"));
+  const features = {
+    charges_per_hour: "monthly_charges / (30 * max(avg_usage_hours, 0.1))",
+    unhappy: "satisfaction_score < 5 || support_tickets > 3",
+  };
+  writeFileSync(path, JSON.stringify({ ...original, features }));
+  return { path, dataset: readDataset(path) };
+}
+
+/** Empties cells, invents levels and puts numbers right on a threshold, in place. @returns how many */
+function changeCells({ columns }: DatasetSpecification, model: string, path: string): number {
+  const { features, forest } = readModelDirectory(model);
+  const thresholds = new Map(
+    features.map(({ name }, f) => [name, forest.cutPoints.subarray(...forest.cutOffsets.subarray(f, f + 2))]),
+  );
+  const [header, ...lines] = readFileSync(path, "utf8").trimEnd().split("\n");
+  const names = header.split(",");
+  let changed = 0;
+  const change = (cell: string, name: string): string => {
+    const cuts = thresholds.get(name);
+    if (cuts === undefined || random.integer(CHANGED_CELLS) > 0) return cell;
+    changed++;
+    const { nullable, type } = columns[name];
+    if (nullable && random.integer(2) === 0) return "";
+    if (type === "category") return "never seen";
+    return type === "boolean" ? cell : String(cuts[random.integer(cuts.length)]);
+  };
+  const edited = lines.map((line) => {
+    const cells = line.split(",");
+    assert.equal(cells.length, names.length, `a cell with a comma: ${line}`);
+    return cells.map((cell, i) => change(cell, names[i])).join();
+  });
+  writeFileSync(path, [header, ...edited].join("\n"));
+  return changed;
+}
+
+function column(path: string, name: string): string[] {
+  const [header, ...lines] = readFileSync(path, "utf8").trimEnd().split("\n");
+  const index = header.split(",").indexOf(name);
+  return lines.map((line) => line.split(",")[index]);
+}

@@ -1,0 +1,126 @@
+"""The Python half of python-interop.test.ts: a model directory read by its documented format, with nothing
+but numpy and safetensors, and scikit-learn's metrics.
+
+One JSON request per line in, one answer per line out.
+"""
+
+import csv
+import json
+import sys
+from pathlib import Path
+
+import numpy as np
+from safetensors.numpy import load_file
+from sklearn.metrics import (
+    average_precision_score,
+    brier_score_loss,
+    f1_score,
+    log_loss,
+    precision_score,
+    recall_score,
+    roc_auc_score,
+)
+
+
+def either(a, b):
+    """Three-valued "or" of conditions with missing values: 1, 0 or NaN."""
+    known = np.where(np.isnan(a) | np.isnan(b), np.nan, 0.0)
+    return np.where((a == 1) | (b == 1), 1.0, known)
+
+
+def condition(x, holds):
+    return np.where(np.isnan(x), np.nan, holds)
+
+
+# The derived features of the test's specification, by their expression, in doubles.
+EXPRESSIONS = {
+    "monthly_charges / (30 * max(avg_usage_hours, 0.1))": lambda c: (
+        c["monthly_charges"] / (30 * np.maximum(c["avg_usage_hours"], 0.1))
+    ),
+    "satisfaction_score < 5 || support_tickets > 3": lambda c: either(
+        condition(c["satisfaction_score"], c["satisfaction_score"] < 5),
+        condition(c["support_tickets"], c["support_tickets"] > 3),
+    ),
+}
+CELLS = {"true": 1.0, "false": 0.0, "": np.nan}
+
+
+def read_columns(path, manifest):
+    """Every feature column as doubles: a category as its level's position; missing and unknown are NaN."""
+    with open(path, encoding="utf-8", newline="") as file:
+        rows = list(csv.DictReader(file))
+    columns = {}
+    for feature in manifest["features"]:
+        name = feature["name"]
+        if "expression" in feature:
+            continue
+        cells = [row[name] for row in rows]
+        if feature["kind"] == "category":
+            positions = {level: position for position, level in enumerate(manifest["encodings"][name])}
+            columns[name] = np.array([positions.get(cell, np.nan) for cell in cells])
+        else:
+            columns[name] = np.array([CELLS.get(cell, cell) for cell in cells], float)
+    return columns
+
+
+def encode(columns, manifest):
+    """nRows × nFeatures, float32; what is not finite is missing."""
+    features = [
+        EXPRESSIONS[feature["expression"]](columns) if "expression" in feature else columns[feature["name"]]
+        for feature in manifest["features"]
+    ]
+    x = np.column_stack(features).astype(np.float32)
+    return np.where(np.isfinite(x), x, np.float32(np.nan))
+
+
+def predict_proba(forest, x):
+    """The mean of the trees' leaf values. The k-th split of a tree has its children at 2k + 1 and 2k + 2."""
+    roots = forest["tree_offsets"].astype(int)
+    feature = forest["feature"]
+    leaf = np.iinfo(feature.dtype).max
+    is_split = feature != leaf
+    split = np.cumsum(is_split) - 1  # a split's number among all splits; they hold `cut` and `missing_right`
+    value = np.zeros(len(feature))
+    value[~is_split] = forest["value"]
+    total = np.zeros(len(x))
+    for root, end in zip(roots, roots[1:]):
+        first = np.count_nonzero(is_split[:root])
+        for i, row in enumerate(x):
+            node = root
+            while is_split[node]:
+                f, k = feature[node], split[node]
+                threshold = forest["cut_points"][forest["cut_offsets"][f] + forest["cut"][k]]
+                goes_right = forest["missing_right"][k] if np.isnan(row[f]) else row[f] > threshold
+                node = root + 2 * (k - first) + 1 + int(goes_right)
+            assert node < end
+            total[i] += value[node]
+    return total / (len(roots) - 1)
+
+
+def predict(model, data):
+    manifest = json.loads((Path(model) / "model.json").read_text(encoding="utf-8"))
+    x = encode(read_columns(data, manifest), manifest)
+    probabilities = predict_proba(load_file(Path(model) / "forest.safetensors"), x)
+    return {"probabilities": probabilities.tolist(), "missing": int(np.isnan(x).sum())}
+
+
+def metrics(scores, labels, threshold):
+    """By the names of this project, which are scikit-learn's."""
+    labels, scores = np.array(labels), np.array(scores)
+    predicted = scores >= threshold
+    return {
+        "roc_auc": roc_auc_score(labels, scores),
+        "average_precision": average_precision_score(labels, scores),
+        "log_loss": log_loss(labels, scores),
+        "brier_score_loss": brier_score_loss(labels, scores),
+        "f1_score": f1_score(labels, predicted),
+        "precision_score": precision_score(labels, predicted),
+        "recall_score": recall_score(labels, predicted),
+    }
+
+
+if __name__ == "__main__":
+    for line in sys.stdin:
+        request = json.loads(line)
+        answer = {"predict": predict, "metrics": metrics}[request.pop("command")]
+        print(json.dumps(answer(**request)), flush=True)
