@@ -17,6 +17,14 @@ export interface Metric {
 
 export type Metrics = Readonly<Record<string, Metric>>;
 
+/** Holdout customers by what the threshold says and what they did; a score that reaches it is a positive. */
+export interface ConfusionMatrix {
+  readonly truePositives: number;
+  readonly falsePositives: number;
+  readonly falseNegatives: number;
+  readonly trueNegatives: number;
+}
+
 /** How the holdout customers of one group fare. */
 export interface SliceMetrics {
   readonly column: string;
@@ -86,6 +94,7 @@ export interface ModelManifest {
   readonly calibration: { readonly method: "none" };
   readonly threshold: Threshold;
   readonly metrics: Metrics;
+  readonly confusionMatrix: ConfusionMatrix;
   /** The same metrics, on the same customers, of other predictors: the base rate, and the truth where it is known. */
   readonly baselines: Readonly<Record<string, Metrics>>;
   readonly slices: readonly SliceMetrics[];
@@ -111,10 +120,10 @@ export type ModelContent = Omit<ModelManifest, "version" | "contentSha256" | "fi
  */
 export function contentHash(content: ModelContent, forestSha256: string): string {
   const { formatVersion, name, dataset, features, encodings, forest, calibration, threshold } = content;
-  const { metrics, baselines, slices, reference, inputExample } = content;
+  const { metrics, confusionMatrix, baselines, slices, reference, inputExample } = content;
   const { data, seed } = content.lineage;
   const identity = [formatVersion, name, dataset, features, encodings, forest, calibration, threshold];
-  const evidence = [metrics, baselines, slices, reference, inputExample];
+  const evidence = [metrics, confusionMatrix, baselines, slices, reference, inputExample];
   return sha256(JSON.stringify([...identity, ...evidence, data, seed, forestSha256]));
 }
 

@@ -57,6 +57,7 @@ const CONTENT: ModelContent = {
   calibration: { method: "none" },
   threshold: { value: 0.8, method: "f1", reason: "Made up." },
   metrics: { roc_auc: { value: 0.8, low: 0.75, high: 0.85 } },
+  confusionMatrix: { truePositives: 5, falsePositives: 2, falseNegatives: 3, trueNegatives: 10 },
   baselines: {},
   slices: [],
   reference: { features: {}, scores: [] },

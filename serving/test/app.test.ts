@@ -28,6 +28,7 @@ test("GET /model tells what is served, and loses nothing on the way through the 
     dataset: { name: "gym", description: "Members of a made-up gym.", target: "left" },
     features: manifest.features,
     metrics: manifest.metrics,
+    confusion_matrix: { true_positives: 5, false_positives: 2, false_negatives: 3, true_negatives: 10 },
     baselines: manifest.baselines,
     threshold: manifest.threshold,
     lineage: {

@@ -71,6 +71,7 @@ const CONTENT: ModelContent = {
   calibration: { method: "none" },
   threshold: { value: 0.3, method: "f1", reason: "Made up." },
   metrics: { roc_auc: { value: 0.8, low: 0.75, high: 0.85 } },
+  confusionMatrix: { truePositives: 5, falsePositives: 2, falseNegatives: 3, trueNegatives: 10 },
   baselines: { base_rate: { roc_auc: { value: 0.5, low: 0.5, high: 0.5 } } },
   slices: [],
   reference: {

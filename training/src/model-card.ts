@@ -4,7 +4,7 @@
  * @source Mitchell et al. 2019, "Model Cards for Model Reporting"
  */
 import type { Metrics, ModelManifest } from "@churn/contract";
-import { METRIC_LABELS, metricsTable } from "./report.ts";
+import { confusionSentence, METRIC_LABELS, metricsTable } from "./report.ts";
 
 export function describeModel(manifest: ModelManifest): string {
   const { dataset, forest, threshold, lineage, features, slices } = manifest;
@@ -29,6 +29,8 @@ customer key). sha256 of the data: \`${data.sha256}\`.
 On the held-out customers, with 95 % bootstrap intervals:
 
 ${metricsTable(manifest)}
+
+${confusionSentence(manifest.confusionMatrix)}
 
 ${slicesSection(slices)}## Limits
 - It knows customers like those it was trained on; levels it has not seen and missing values are scored as unknown.

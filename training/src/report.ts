@@ -1,7 +1,7 @@
 /**
  * Metrics as text: the table that the command line, the demo and the model card show.
  */
-import type { Metric, ModelManifest } from "@churn/contract";
+import type { ConfusionMatrix, Metric, ModelManifest } from "@churn/contract";
 
 export const METRIC_LABELS = {
   roc_auc: "ROC AUC",
@@ -29,6 +29,15 @@ export function metricsTable({ metrics, baselines }: Pick<ModelManifest, "metric
       ...others.map(([other]) => number(baselines[other][name])),
     ]);
   return markdownTable([header, ...rows]);
+}
+
+/** The confusion matrix in words. */
+export function confusionSentence(matrix: ConfusionMatrix): string {
+  const { truePositives, falsePositives, falseNegatives, trueNegatives } = matrix;
+  return (
+    `Of the held-out customers, ${truePositives + falsePositives} are predicted to churn, of whom ${truePositives} did, ` +
+    `and ${falseNegatives + trueNegatives} to stay, of whom ${falseNegatives} churned.`
+  );
 }
 
 function number(metric: Metric | undefined): string {

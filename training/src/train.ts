@@ -90,7 +90,8 @@ export async function train(options: TrainOptions): Promise<TrainResult> {
 
   onProgress("evaluating");
   const threshold = chooseThreshold(outOfBag(set, trainingRows, fitted), dataset.economics);
-  const evaluation = evaluate(set, features, fitted, threshold, options, dataset);
+  const evaluation = evaluate(set, features, fitted, threshold, seed, dataset);
+  log.info({ event: "model.evaluated", ...evaluation.confusionMatrix }, "model evaluated");
   const content: ModelContent = {
     formatVersion: FORMAT_VERSION,
     name: MODEL_NAME,
@@ -104,10 +105,7 @@ export async function train(options: TrainOptions): Promise<TrainResult> {
     forest: { ...parameters, nNodes: fitted.forest.feature.length },
     calibration: { method: "none" },
     threshold,
-    metrics: evaluation.metrics,
-    baselines: evaluation.baselines,
-    slices: evaluation.slices,
-    reference: evaluation.reference,
+    ...evaluation,
     inputExample: typicalCustomer(dataset, evaluation.reference.features),
     lineage: {
       data: { sha256: await hashData(source), rows: set.rows, trainingRows: trainingRows.length },
@@ -171,7 +169,7 @@ function outOfBag(set: TrainingSet, trainingRows: Uint32Array, { outOfBagScores 
   return { scores: outOfBagScores, labels: Uint8Array.from(trainingRows, (row) => set.labels[row]) };
 }
 
-type Evaluation = Pick<ModelContent, "metrics" | "baselines" | "slices" | "reference">;
+type Evaluation = Pick<ModelContent, "metrics" | "confusionMatrix" | "baselines" | "slices" | "reference">;
 
 /** How the model does on customers it has never seen, beside the base rate and, where known, the truth. */
 function evaluate(
@@ -179,14 +177,13 @@ function evaluate(
   features: readonly Feature[],
   { forest }: FittedForest,
   threshold: Threshold,
-  { seed, log }: TrainOptions,
+  seed: number,
   { economics, slices = [] }: ModelContent["dataset"],
 ): Evaluation {
   const rows = rowsWhere(set, 1);
   const labels = Uint8Array.from(rows, (row) => set.labels[row]);
   const scores = predictRows(new ForestKernel(forest), set.columns, rows);
   const decision = { threshold: threshold.value, economics };
-  log.info({ event: "model.evaluated", ...confusionMatrix({ scores, labels }, threshold.value) }, "model evaluated");
   const measure = (values: Float64Array, truths: Uint8Array = labels): Metrics =>
     computeMetrics({ scores: values, labels: truths }, decision, seed);
 
@@ -198,6 +195,7 @@ function evaluate(
   const trainingColumns = set.columns.map((column) => column.filter((_, row) => set.isHoldout[row] === 0));
   return {
     metrics: measure(scores),
+    confusionMatrix: confusionMatrix({ scores, labels }, threshold.value),
     baselines,
     slices: slices.flatMap((column) => measureSlice(column, set, features, rows, scores, measure)),
     reference: profileFeatures(features, set.encodings, trainingColumns, scores),

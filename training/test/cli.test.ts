@@ -394,10 +394,13 @@ describe("the command", { concurrency: 2 }, () => {
       .trimEnd()
       .split("\n")
       .map((line) => JSON.parse(line));
-    const { version, metrics, run } = JSON.parse(stdout);
+    const { version, metrics, confusionMatrix, run } = JSON.parse(stdout);
+    const { truePositives, falsePositives, falseNegatives } = confusionMatrix;
     assert.equal(code, 0);
     assert.match(version, /^\d{8}T\d{6}Z-[0-9a-f]{8}$/);
     assert(metrics.roc_auc.low <= metrics.roc_auc.value && metrics.roc_auc.value <= metrics.roc_auc.high);
+    assert.equal(metrics.precision_score.value, truePositives / (truePositives + falsePositives));
+    assert.equal(metrics.recall_score.value, truePositives / (truePositives + falseNegatives));
     assert(readdirSync(join(folder, run)).includes("run.json"));
     assert.deepEqual(new Set(entries.map(({ plane }) => plane)), new Set(["training"]));
     assert.deepEqual(

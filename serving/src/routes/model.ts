@@ -4,7 +4,7 @@
  * Left out: the reference distributions (large, for drift reports) and the names of the training files
  * (paths of another machine are nobody's business here).
  */
-import type { Lineage, ModelManifest } from "@churn/contract";
+import type { ConfusionMatrix, Lineage, ModelManifest } from "@churn/contract";
 import type { FastifyInstance } from "fastify";
 import { objectSchema, problemResponses, recordSchema } from "../schemas.ts";
 
@@ -32,6 +32,10 @@ const MODEL_SCHEMA = objectSchema(
       },
     },
     metrics: METRICS,
+    confusion_matrix: objectSchema(
+      { true_positives: INTEGER, false_positives: INTEGER, false_negatives: INTEGER, true_negatives: INTEGER },
+      { description: "Held-out customers by prediction and truth." },
+    ),
     baselines: {
       ...recordSchema(METRICS),
       description: "The same metrics of other predictors, such as the base rate.",
@@ -72,7 +76,8 @@ export function addModelRoute(app: FastifyInstance, manifest: ModelManifest): vo
 }
 
 function describeModel(manifest: ModelManifest) {
-  const { name, version, contentSha256, dataset, features, metrics, baselines, threshold, lineage } = manifest;
+  const { name, version, contentSha256, dataset, features, metrics, confusionMatrix, baselines } = manifest;
+  const { threshold, lineage } = manifest;
   return {
     name,
     version,
@@ -80,9 +85,19 @@ function describeModel(manifest: ModelManifest) {
     dataset: { name: dataset.name, description: dataset.description ?? null, target: dataset.target.column },
     features,
     metrics,
+    confusion_matrix: describeConfusion(confusionMatrix),
     baselines,
     threshold,
     lineage: { ...describeLineage(lineage), content_sha256: contentSha256 },
+  };
+}
+
+function describeConfusion(matrix: ConfusionMatrix) {
+  return {
+    true_positives: matrix.truePositives,
+    false_positives: matrix.falsePositives,
+    false_negatives: matrix.falseNegatives,
+    true_negatives: matrix.trueNegatives,
   };
 }
 

@@ -2,7 +2,7 @@
 import type { ForestParameters } from "@churn/contract";
 import { Command, Option } from "commander";
 import { FOREST_PARAMETERS } from "../forest/parameters.ts";
-import { metricsTable } from "../report.ts";
+import { confusionSentence, metricsTable } from "../report.ts";
 import { trackingTarget } from "../tracking/run.ts";
 import { type TrainResult, train } from "../train.ts";
 import { type Context, createContext, numberIn, OUTPUT_OPTIONS, type OutputOptions, wholeNumber } from "./context.ts";
@@ -43,13 +43,14 @@ export function trainCommand(): Command {
     const result = await trainWithProgress(options, context);
     context.print(trainingSummary(result));
     const { manifest, directory, run, findings, extraColumns } = result;
-    const { version, contentSha256, threshold, metrics, baselines } = manifest;
+    const { version, contentSha256, threshold, metrics, confusionMatrix, baselines } = manifest;
     context.printJson({
       directory,
       version,
       contentSha256,
       threshold,
       metrics,
+      confusionMatrix,
       baselines,
       run,
       findings,
@@ -90,6 +91,7 @@ export function trainingSummary({ manifest, directory, run, findings, extraColum
     metricsTable(manifest),
     "",
     `Threshold ${threshold.value.toFixed(4)}: ${threshold.reason}`,
+    confusionSentence(manifest.confusionMatrix),
     ...Object.entries(findings).map(
       ([column, count]) => `Note: column "${column}": ${count} values are outside the specification`,
     ),

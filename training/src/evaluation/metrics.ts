@@ -4,7 +4,7 @@
  * Everything is computed from rows sorted once by score and weighted by a count each: the estimate gives
  * every row the weight 1, a bootstrap resample gives it a Poisson(1) count. So one resample is one pass.
  */
-import type { Economics, Metric, Metrics } from "@churn/contract";
+import type { ConfusionMatrix, Economics, Metric, Metrics } from "@churn/contract";
 import { bootstrapCounts } from "../bootstrap.ts";
 import { Random } from "../random.ts";
 import { contactValues } from "./economics.ts";
@@ -15,14 +15,6 @@ export interface Scored {
   readonly scores: Float64Array;
   /** 1 is churn. */
   readonly labels: Uint8Array;
-}
-
-/** Counts at a threshold; a row is predicted to churn when its score reaches it. */
-export interface ConfusionMatrix {
-  readonly truePositives: number;
-  readonly falsePositives: number;
-  readonly falseNegatives: number;
-  readonly trueNegatives: number;
 }
 
 const RESAMPLES = 200;
