@@ -167,13 +167,17 @@ export class FeatureEncoder {
 
 /** A numeric column as the forest sees it. */
 export function encodeNumbers(values: Float64Array): Float32Array {
-  return Float32Array.from(values, toFeatureValue);
+  const out = new Float32Array(values.length); // a loop: Float32Array.from with a function takes ten times as long
+  for (let i = 0; i < out.length; i++) out[i] = toFeatureValue(values[i]);
+  return out;
 }
 
 /** A category column as the forest sees it: positions in the learned order, NaN for what is not in it. */
 export function encodeLevels({ codes, levels }: CategoryColumn, positions?: ReadonlyMap<string, number>): Float32Array {
-  const encoded = levels.map((level) => positions?.get(level) ?? Number.NaN);
-  return Float32Array.from(codes, (code) => (code === MISSING_CODE ? Number.NaN : encoded[code]));
+  const encoded = Float32Array.from(levels, (level) => positions?.get(level) ?? Number.NaN);
+  const out = new Float32Array(codes.length);
+  for (let i = 0; i < out.length; i++) out[i] = codes[i] === MISSING_CODE ? Number.NaN : encoded[codes[i]];
+  return out;
 }
 
 /** Level → position, from a learned order. */

@@ -102,6 +102,21 @@ export class ForestKernel {
     return this.#sum(slots) / this.nTrees;
   }
 
+  /**
+   * P(churn) of many customers.
+   *
+   * @param columns One `Float32Array` of `rows` values per feature; NaN is missing.
+   */
+  predictColumns(columns: readonly Float32Array[], rows: number): Float64Array {
+    const features = new Float32Array(this.nFeatures);
+    const out = new Float64Array(rows);
+    for (let row = 0; row < rows; row++) {
+      for (let f = 0; f < columns.length; f++) features[f] = columns[f][row];
+      out[row] = this.predictProba(features);
+    }
+    return out;
+  }
+
   #sum(x: Float32Array): number {
     const words = this.#words;
     const thresholds = this.#thresholds;

@@ -36,18 +36,7 @@ export class Model {
 
   /** P(churn) of each customer of a table. */
   predictTable(table: Table): Float64Array {
-    return this.predictFeatures(this.encoder.encodeTable(table), table.rows);
-  }
-
-  /** P(churn) from encoded features: one `Float32Array` of `rows` values per feature. */
-  predictFeatures(columns: readonly Float32Array[], rows: number): Float64Array {
-    const features = this.#features;
-    const out = new Float64Array(rows);
-    for (let i = 0; i < rows; i++) {
-      for (let f = 0; f < columns.length; f++) features[f] = columns[f][i];
-      out[i] = this.#kernel.predictProba(features);
-    }
-    return out;
+    return this.#kernel.predictColumns(this.encoder.encodeTable(table), table.rows);
   }
 
   /** 1 when the probability reaches the model's threshold. */

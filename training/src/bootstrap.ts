@@ -1,35 +1,35 @@
 /**
- * Bootstrap counts: how often a row enters a resample.
+ * Bootstrap resamples: how often each row is drawn, when rows are drawn with replacement.
  *
- * Poisson(1) counts stand for draws with replacement: they need one pass and no memory, and differ only in
- * that the size of the resample varies a little.
+ * Counts are Poisson: they need one pass and no list of draws, and differ from a draw of a fixed number of
+ * rows only in that this number varies a little.
  *
  * @source Chamandy et al. 2012, "Estimating uncertainty for massive data streams"
  */
+import type { Random } from "./random.ts";
 
-/** At rate 1, P(count > 15) is 5e-14: below what 32 bits can draw. */
+/** At rate 1, P(count > 15) is 2e-14: below what 32 bits can draw. */
 export const MAX_COUNT = 15;
 
-/** Draws a row's count from 32 uniform bits. */
-export type BootstrapCount = (bits: number) => number;
-
 /**
- * Counts from Poisson(rate), by inversion, at most `MAX_COUNT`; the common counts cost no branch.
+ * Draws one resample, by inversion; the common counts cost no branch.
  *
- * @param rate Expected count, in (0, 1]: the size of the resample as a share of the rows.
+ * @param rate Expected count of a row, in (0, 1]: the size of the resample as a share of the rows.
+ * @param counts Receives one count per row, in [0, `MAX_COUNT`].
  */
-export function bootstrapCounts(rate: number): BootstrapCount {
+export function drawBootstrap(random: Random, rate: number, counts: Uint8Array): void {
   const thresholds = cumulativeProbabilities(rate);
   const [t0, t1, t2, t3, t4] = thresholds;
-  return (bits) => {
-    if (bits < t4) return +(bits >= t0) + +(bits >= t1) + +(bits >= t2) + +(bits >= t3);
+  for (let row = 0; row < counts.length; row++) {
+    const bits = random.uint32();
     let count = 5;
-    while (count < MAX_COUNT && bits >= thresholds[count]) count++;
-    return count;
-  };
+    if (bits < t4) count = +(bits >= t0) + +(bits >= t1) + +(bits >= t2) + +(bits >= t3);
+    else while (count < MAX_COUNT && bits >= thresholds[count]) count++;
+    counts[row] = count;
+  }
 }
 
-/** P(count ≤ k) as 32-bit numbers. */
+/** P(count ≤ k) for k = 0 to 14, as 32-bit numbers. */
 function cumulativeProbabilities(rate: number): Float64Array {
   let probability = Math.exp(-rate);
   let cumulative = 0;

@@ -37,6 +37,14 @@ export interface TrainingSet {
   readonly findings: ReadonlyMap<string, number>;
 }
 
+/** The rows of one side of the split. */
+export interface Sample {
+  readonly rows: number;
+  readonly columns: readonly Float32Array[];
+  readonly labels: Uint8Array;
+  readonly truth: Float64Array | undefined;
+}
+
 /** A feature's values for all rows, before categories have an order. */
 type RawColumn = Float32Array | CategoryColumn;
 
@@ -86,6 +94,27 @@ export async function readTrainingSet(
     return column instanceof Float32Array ? column : encodeLevels(column, levelPositions(encodings[name]));
   });
   return { rows, columns, encodings, labels, isHoldout, truth: hasTruth ? truth : undefined, findings };
+}
+
+/** The rows to train on, and those that judge. */
+export function splitSamples(set: TrainingSet): { readonly training: Sample; readonly holdout: Sample } {
+  const side = (held: 0 | 1): Sample => {
+    const rows = Uint32Array.from(set.isHoldout.keys()).filter((row) => set.isHoldout[row] === held);
+    return {
+      rows: rows.length,
+      columns: set.columns.map((column) => take(column, rows)),
+      labels: take(set.labels, rows),
+      truth: set.truth && take(set.truth, rows),
+    };
+  };
+  return { training: side(0), holdout: side(1) };
+}
+
+/** The values of some rows, in the order of `rows`. */
+export function take<T extends Float32Array | Float64Array | Uint8Array>(values: T, rows: Uint32Array): T {
+  const out = values.slice(0, rows.length) as T;
+  for (let i = 0; i < rows.length; i++) out[i] = values[rows[i]];
+  return out;
 }
 
 function addValues(raw: Map<string, RawColumn>, name: string, column: Column, start: number, rows: number): void {

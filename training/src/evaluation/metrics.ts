@@ -5,7 +5,7 @@
  * every row the weight 1, a bootstrap resample gives it a Poisson(1) count. So one resample is one pass.
  */
 import type { ConfusionMatrix, Economics, Metric, Metrics } from "@churn/contract";
-import { bootstrapCounts } from "../bootstrap.ts";
+import { drawBootstrap } from "../bootstrap.ts";
 import { Random } from "../random.ts";
 import { contactValues } from "./economics.ts";
 
@@ -18,7 +18,6 @@ export interface Scored {
 }
 
 const RESAMPLES = 200;
-const bootstrapCount = bootstrapCounts(1);
 /** Two-sided 95 %, percentile method. */
 const LOW_QUANTILE = 0.025;
 const HIGH_QUANTILE = 0.975;
@@ -49,11 +48,10 @@ interface Sorted {
 export function computeMetrics(scored: Scored, decision: Decision, seed: number): Metrics {
   const { economics } = decision;
   const sorted = sortByScore(scored, decision.threshold);
-  const weights = new Float64Array(sorted.scores.length).fill(1);
+  const weights = new Uint8Array(sorted.scores.length).fill(1);
   const estimate: Record<string, number> = weightedMetrics(sorted, weights, economics);
   const resamples: Record<string, number>[] = Array.from({ length: RESAMPLES }, (_, resample) => {
-    const random = new Random(seed, resample);
-    for (let i = 0; i < weights.length; i++) weights[i] = bootstrapCount(random.uint32());
+    drawBootstrap(new Random(seed, resample), 1, weights);
     return weightedMetrics(sorted, weights, economics);
   });
   return Object.fromEntries(
@@ -92,7 +90,7 @@ function logLossOf(score: number, label: number): number {
 }
 
 /** One pass from the highest score down; rows of equal score count as one step of the curves. */
-function weightedMetrics({ scores, labels, losses, nPositive }: Sorted, weights: Float64Array, economics?: Economics) {
+function weightedMetrics({ scores, labels, losses, nPositive }: Sorted, weights: Uint8Array, economics?: Economics) {
   let positives = 0; // weight of churners at or above the current score
   let negatives = 0;
   let pairs = 0; // (churner, stayer) pairs in the right order, ties half

@@ -28,10 +28,13 @@ export interface BinnedFeatures {
   readonly hasMissing: Uint8Array;
 }
 
+/** Per feature, so that a bin is one byte. */
+const MAX_CUT_POINTS = 255;
+
 /** Splits present values from missing ones. */
 const LARGEST_FLOAT32 = (2 - 2 ** -23) * 2 ** 127;
 
-/** Quantiles of this many rows are close enough: their error is below a tenth of a bin of 255. */
+/** Quantiles of this many rows are close enough: the sizes of 255 bins vary by √(255 / 65,536) = 6 %. */
 const MAX_QUANTILE_ROWS = 65_536;
 
 /**
@@ -94,17 +97,23 @@ function between(low: number, high: number): number {
   return middle < high ? middle : low;
 }
 
-/** Binary search for each row; a missing value lands beyond the last cut point. */
+/**
+ * The number of cut points below each value: a binary search in eight steps, written out so that none is a branch
+ * to mispredict. A missing value lands beyond the last cut point.
+ */
 function assignBins(column: Float32Array, cuts: Float32Array, out: Uint8Array, stride: number): void {
+  const padded = new Float32Array(MAX_CUT_POINTS).fill(Number.POSITIVE_INFINITY);
+  padded.set(cuts);
   for (let i = 0; i < column.length; i++) {
     const x = column[i];
-    let low = 0;
-    let high = cuts.length;
-    while (low < high) {
-      const middle = (low + high) >> 1;
-      if (x <= cuts[middle]) high = middle;
-      else low = middle + 1;
-    }
-    out[i * stride] = low;
+    let bin = +(x > padded[127]) << 7;
+    bin += +(x > padded[bin + 63]) << 6;
+    bin += +(x > padded[bin + 31]) << 5;
+    bin += +(x > padded[bin + 15]) << 4;
+    bin += +(x > padded[bin + 7]) << 3;
+    bin += +(x > padded[bin + 3]) << 2;
+    bin += +(x > padded[bin + 1]) << 1;
+    bin += +(x > padded[bin]);
+    out[i * stride] = Number.isNaN(x) ? cuts.length : bin;
   }
 }

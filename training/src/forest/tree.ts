@@ -10,7 +10,7 @@
  * @source Breiman 2001; the cut of work follows scikit-learn's splitter and builder.
  */
 
-import { type BootstrapCount, bootstrapCounts } from "../bootstrap.ts";
+import { drawBootstrap } from "../bootstrap.ts";
 import type { Random } from "../random.ts";
 import type { BinnedFeatures } from "./binning.ts";
 
@@ -66,11 +66,11 @@ export class TreeGrower {
   readonly #data: BinnedFeatures;
   readonly #labels: Uint8Array;
   readonly #parameters: TreeParameters;
-  readonly #words: Uint32Array; // in-bag words first, out-of-bag words after
+  readonly #words: Uint32Array; // one per row of the sample
   readonly #right: Uint32Array; // scratch of a partition
   readonly #histogram = new Float64Array(BATCH * MAX_BINS);
   readonly #weights: Float64Array; // a word's top 5 bits → count + churners · 2^26
-  readonly #bootstrapCount: BootstrapCount;
+  readonly #counts: Uint8Array; // how often the sample has each row
   readonly #order: Uint16Array; // features, shuffled anew at each node
   readonly #block: Uint8Array; // bins of the rows of one small node
   readonly #dataWords: Uint32Array; // all bins, and those of the block, four bytes at a time
@@ -98,11 +98,11 @@ export class TreeGrower {
     this.#data = data;
     this.#labels = labels;
     this.#parameters = parameters;
-    this.#words = new Uint32Array(data.nRows + 1); // one place between the two groups, for stray writes
+    this.#words = new Uint32Array(data.nRows);
     this.#right = new Uint32Array(data.nRows);
     this.#weights = Float64Array.from({ length: 32 }, (_, bits) => (bits >> 1) * (1 + (bits & 1) * CHURNER));
     this.#order = Uint16Array.from({ length: data.nFeatures }, (_, f) => f);
-    this.#bootstrapCount = bootstrapCounts(parameters.maxSamples);
+    this.#counts = new Uint8Array(data.nRows);
     this.#block = new Uint8Array(Math.min(BLOCK_ROWS, data.nRows) * data.stride);
     this.#dataWords = new Uint32Array(data.bins.buffer);
     this.#blockWords = new Uint32Array(this.#block.buffer);
@@ -122,28 +122,25 @@ export class TreeGrower {
     return this.#breadthFirst();
   }
 
-  /** The rows that the last tree has not seen; a view, valid until the next tree. */
-  outOfBag(): Uint32Array {
-    return this.#words.subarray(this.#nInBag + 1);
+  /** How often the last tree's sample has each row; valid until the next tree. */
+  get counts(): Uint8Array {
+    return this.#counts;
   }
 
-  /** Draws each row's count. @returns the packed count and churners of the sample */
+  /** Draws a sample, as words. @returns the packed count and churners of the sample */
   #bootstrap(random: Random): number {
     const words = this.#words;
     const labels = this.#labels;
     const weights = this.#weights;
-    const bootstrapCount = this.#bootstrapCount;
+    const counts = this.#counts;
+    drawBootstrap(random, this.#parameters.maxSamples, counts);
     let inBag = 0;
-    let outOfBag = words.length;
     let total = 0;
     for (let row = 0; row < labels.length; row++) {
-      const count = bootstrapCount(random.uint32());
+      const count = counts[row];
       const word = ((count << COUNT_BIT) | (labels[row] << LABEL_BIT) | row) >>> 0;
-      const isInBag = +(count > 0);
-      words[outOfBag - 1] = row; // both are written, one is kept: no branch to mispredict
-      words[inBag] = word;
-      inBag += isInBag;
-      outOfBag -= 1 - isInBag;
+      words[inBag] = word; // written in any case, kept if it counts: no branch to mispredict
+      inBag += +(count > 0);
       total += weights[word >>> LABEL_BIT];
     }
     this.#nInBag = inBag;
@@ -366,12 +363,17 @@ export class TreeGrower {
       order[next + 1] = this.#left[node] + 1;
       next += 2;
     }
-    return {
-      feature: Uint16Array.from(order, (node) => this.#feature[node]),
-      cut: Uint8Array.from(order, (node) => this.#cut[node]),
-      missingRight: Uint8Array.from(order, (node) => this.#missingRight[node]),
-      left,
-      value: Float32Array.from(order, (node) => this.#value[node]),
-    };
+    const feature = new Uint16Array(nNodes);
+    const cut = new Uint8Array(nNodes);
+    const missingRight = new Uint8Array(nNodes);
+    const value = new Float32Array(nNodes);
+    for (let position = 0; position < nNodes; position++) {
+      const node = order[position];
+      feature[position] = this.#feature[node];
+      cut[position] = this.#cut[node];
+      missingRight[position] = this.#missingRight[node];
+      value[position] = this.#value[node];
+    }
+    return { feature, cut, missingRight, left, value };
   }
 }

@@ -47,7 +47,7 @@ function growTrees(
   const counts = new Uint16Array(data.nRows);
   for (let index = Atomics.add(nextTree, 0, 1); index < nEstimators; index = Atomics.add(nextTree, 0, 1)) {
     const tree = grower.grow(new Random(seed, index));
-    addOutOfBagScores(data, tree, grower.outOfBag(), sums, counts);
+    addOutOfBagScores(data, tree, grower.counts, sums, counts);
     post({ kind: "tree", index, tree });
   }
   post({ kind: "done", sums, counts });
@@ -60,7 +60,7 @@ function growTrees(
 function addOutOfBagScores(
   { nRows, bins, stride: rowBytes, cutOffsets, hasMissing }: BinnedFeatures,
   { feature, cut, missingRight, left, value }: Tree,
-  rows: Uint32Array,
+  inBag: Uint8Array,
   sums: Float64Array,
   counts: Uint16Array,
 ): void {
@@ -68,8 +68,8 @@ function addOutOfBagScores(
     f !== LEAF && hasMissing[f] === 1 && missingRight[node] === 0 ? cutOffsets[f + 1] - cutOffsets[f] : -1,
   );
   const stride = Math.ceil(nRows / MAX_SCORED_ROWS);
-  for (const row of rows) {
-    if (row % stride !== 0) continue;
+  for (let row = 0; row < nRows; row += stride) {
+    if (inBag[row] > 0) continue;
     let node = 0;
     for (let f = feature[0]; f !== LEAF; f = feature[node]) {
       const bin = bins[row * rowBytes + f];
