@@ -165,21 +165,6 @@ describe("a forest", () => {
     assert(Math.abs(brier(outOfBagScores, data.labels) - brier(freshScores, fresh.labels)) < 0.01);
   });
 
-  test("stops when it is told to", async () => {
-    const data = makeData([uniform, uniform], ([x]) => x, 20_000);
-    const stop = new AbortController();
-    const onProgress = (): void => stop.abort(new Error("enough"));
-
-    const fit = fitForest(
-      data.columns,
-      data.labels,
-      { ...PARAMETERS, nEstimators: 5000 },
-      { seed: 1, onProgress, signal: stop.signal },
-    );
-
-    await assert.rejects(fit, /enough/);
-  });
-
   for (const [name, value, message] of [
     ["nEstimators", 0, /nEstimators: expected a whole number in \[1, 10000\], got 0/],
     ["maxDepth", 2.5, /maxDepth: expected a whole number in \[1, 32\], got 2.5/],

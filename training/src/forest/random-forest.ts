@@ -7,6 +7,8 @@
 import { availableParallelism } from "node:os";
 import { Worker } from "node:worker_threads";
 import { ChurnError, type Forest, type ForestParameters, featureArray, leafMark } from "@churn/contract";
+import { Random } from "../random.ts";
+import { sampleRows } from "../sample.ts";
 import { type BinnedFeatures, binFeatures } from "./binning.ts";
 import { checkForestParameters, featuresPerSplit } from "./parameters.ts";
 import { LEAF, MAX_ROWS, type Tree } from "./tree.ts";
@@ -17,17 +19,24 @@ export interface FitOptions {
   /** Threads; all processors without it. Does not change the result. */
   readonly nJobs?: number | undefined;
   readonly onProgress?: (treesDone: number) => void;
-  readonly signal?: AbortSignal;
 }
 
 export interface FittedForest {
   readonly forest: Forest;
   /**
    * Per row: the mean of the trees that have not seen it. NaN where every tree has, and, with more than
-   * 20,000 rows, for all but that many evenly spaced ones.
+   * `SCORED_ROWS` rows, for all but so many of them, drawn at random.
    */
   readonly outOfBagScores: Float64Array;
 }
+
+/**
+ * Out-of-bag scores are kept for at most this many rows: enough for a threshold, a calibration or a metric to
+ * three digits, at a cost that does not grow with the data.
+ */
+const SCORED_ROWS = 20_000;
+/** A stream that no tree draws from: trees are numbered from 0. */
+const SCORED_ROWS_STREAM = -1;
 
 /**
  * Fits a forest.
@@ -40,7 +49,7 @@ export async function fitForest(
   columns: readonly Float32Array[],
   labels: Uint8Array,
   parameters: ForestParameters,
-  { seed, nJobs = availableParallelism(), onProgress, signal }: FitOptions,
+  { seed, nJobs = availableParallelism(), onProgress }: FitOptions,
 ): Promise<FittedForest> {
   checkForestParameters(parameters);
   const nRows = labels.length;
@@ -68,10 +77,11 @@ export async function fitForest(
       featuresPerSplit: featuresPerSplit(parameters.maxFeatures, columns.length),
     };
     const nextTree = new Int32Array(new SharedArrayBuffer(4));
-    const input: WorkerInput = { data, labels, parameters: tree, nEstimators, seed, nextTree };
-    const results = new Results(nEstimators, nRows, onProgress);
-    await Promise.all(workers.map((worker) => runWorker(worker, input, (message) => results.add(message), signal)));
-    return { forest: joinTrees(results.trees, data), outOfBagScores: results.outOfBagScores() };
+    const scoredRows = sampleRows(nRows, SCORED_ROWS, new Random(seed, SCORED_ROWS_STREAM));
+    const input: WorkerInput = { data, labels, parameters: tree, nEstimators, seed, scoredRows, nextTree };
+    const results = new Results(nEstimators, scoredRows.length, onProgress);
+    await Promise.all(workers.map((worker) => runWorker(worker, input, (message) => results.add(message))));
+    return { forest: joinTrees(results.trees, data), outOfBagScores: results.outOfBagScores(scoredRows, nRows) };
   } finally {
     for (const worker of workers) void worker.terminate();
   }
@@ -85,10 +95,10 @@ class Results {
   readonly #onProgress: ((treesDone: number) => void) | undefined;
   #treesDone = 0;
 
-  constructor(nEstimators: number, nRows: number, onProgress: ((treesDone: number) => void) | undefined) {
+  constructor(nEstimators: number, nScored: number, onProgress: ((treesDone: number) => void) | undefined) {
     this.trees = new Array(nEstimators);
-    this.#sums = new Float64Array(nRows);
-    this.#counts = new Float64Array(nRows);
+    this.#sums = new Float64Array(nScored);
+    this.#counts = new Float64Array(nScored);
     this.#onProgress = onProgress;
   }
 
@@ -98,33 +108,26 @@ class Results {
       this.#onProgress?.(++this.#treesDone);
       return;
     }
-    for (let row = 0; row < this.#sums.length; row++) {
-      this.#sums[row] += message.sums[row];
-      this.#counts[row] += message.counts[row];
+    for (let i = 0; i < this.#sums.length; i++) {
+      this.#sums[i] += message.sums[i];
+      this.#counts[i] += message.counts[i];
     }
   }
 
-  outOfBagScores(): Float64Array {
-    return this.#sums.map((sum, row) => sum / SCORE_UNIT / this.#counts[row]);
+  outOfBagScores(scoredRows: Uint32Array, nRows: number): Float64Array {
+    const scores = new Float64Array(nRows).fill(Number.NaN);
+    for (const [i, row] of scoredRows.entries()) scores[row] = this.#sums[i] / SCORE_UNIT / this.#counts[i];
+    return scores;
   }
 }
 
-function runWorker(
-  worker: Worker,
-  input: WorkerInput,
-  receive: (message: WorkerMessage) => void,
-  signal?: AbortSignal,
-): Promise<void> {
+function runWorker(worker: Worker, input: WorkerInput, receive: (message: WorkerMessage) => void): Promise<void> {
   return new Promise((resolve, reject) => {
-    const stop = (): void => void worker.terminate();
-    signal?.addEventListener("abort", stop, { once: true });
     worker.on("message", receive);
     worker.postMessage(input);
     worker.on("error", reject);
     worker.on("exit", (code) => {
-      signal?.removeEventListener("abort", stop);
-      if (signal?.aborted) reject(signal.reason);
-      else if (code === 0) resolve();
+      if (code === 0) resolve();
       else reject(new Error(`a forest worker ended with exit code ${code}`));
     });
   });

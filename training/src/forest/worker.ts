@@ -16,6 +16,8 @@ export interface WorkerInput {
   readonly parameters: TreeParameters;
   readonly nEstimators: number;
   readonly seed: number;
+  /** The rows that get out-of-bag scores. */
+  readonly scoredRows: Uint32Array;
   /** The number of the next tree, shared by all workers. */
   readonly nextTree: Int32Array;
 }
@@ -25,12 +27,6 @@ export type WorkerMessage =
   | { readonly kind: "tree"; readonly index: number; readonly tree: Tree }
   | { readonly kind: "done"; readonly sums: Float64Array; readonly counts: Uint16Array };
 
-/**
- * Out-of-bag scores are kept for at most this many evenly spaced rows: enough for a threshold, a calibration
- * or a metric to three digits, at a cost that does not grow with the data.
- */
-const MAX_SCORED_ROWS = 20_000;
-
 /** Out-of-bag scores are summed in units of 2^-30. */
 export const SCORE_UNIT = 2 ** 30;
 
@@ -39,27 +35,28 @@ parentPort?.once("message", (input: WorkerInput) => {
 });
 
 function growTrees(
-  { data, labels, parameters, nEstimators, seed, nextTree }: WorkerInput,
+  { data, labels, parameters, nEstimators, seed, scoredRows, nextTree }: WorkerInput,
   post: (message: WorkerMessage) => void,
 ): void {
   const grower = new TreeGrower(data, labels, parameters);
-  const sums = new Float64Array(data.nRows);
-  const counts = new Uint16Array(data.nRows);
+  const sums = new Float64Array(scoredRows.length);
+  const counts = new Uint16Array(scoredRows.length);
   for (let index = Atomics.add(nextTree, 0, 1); index < nEstimators; index = Atomics.add(nextTree, 0, 1)) {
     const tree = grower.grow(new Random(seed, index));
-    addOutOfBagScores(data, tree, grower.counts, sums, counts);
+    addOutOfBagScores(data, tree, scoredRows, grower.counts, sums, counts);
     post({ kind: "tree", index, tree });
   }
   post({ kind: "done", sums, counts });
 }
 
 /**
- * Adds a tree's leaf rate to each row it has not seen. A missing value's bin lies above every cut, so it goes
+ * Adds a tree's leaf rate to each scored row it has not seen. A missing value's bin lies above every cut, so it goes
  * right by itself; where it goes left, that bin is an exception.
  */
 function addOutOfBagScores(
-  { nRows, bins, stride: rowBytes, cutOffsets, hasMissing }: BinnedFeatures,
+  { bins, stride, cutOffsets, hasMissing }: BinnedFeatures,
   { feature, cut, missingRight, left, value }: Tree,
+  rows: Uint32Array,
   inBag: Uint8Array,
   sums: Float64Array,
   counts: Uint16Array,
@@ -67,15 +64,15 @@ function addOutOfBagScores(
   const leftBin = Int16Array.from(feature, (f, node) =>
     f !== LEAF && hasMissing[f] === 1 && missingRight[node] === 0 ? cutOffsets[f + 1] - cutOffsets[f] : -1,
   );
-  const stride = Math.ceil(nRows / MAX_SCORED_ROWS);
-  for (let row = 0; row < nRows; row += stride) {
+  for (let i = 0; i < rows.length; i++) {
+    const row = rows[i];
     if (inBag[row] > 0) continue;
     let node = 0;
     for (let f = feature[0]; f !== LEAF; f = feature[node]) {
-      const bin = bins[row * rowBytes + f];
+      const bin = bins[row * stride + f];
       node = left[node] + (+(bin > cut[node]) & +(bin !== leftBin[node]));
     }
-    sums[row] += Math.round(value[node] * SCORE_UNIT);
-    counts[row]++;
+    sums[i] += Math.round(value[node] * SCORE_UNIT);
+    counts[i]++;
   }
 }
