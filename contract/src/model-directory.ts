@@ -148,16 +148,37 @@ function isRunning(pid: number): boolean {
  * @throws CHURN_ERR_MODEL_INVALID with one line that says what is wrong
  */
 export function readModelDirectory(path: string): ModelFiles {
+  for (;;) {
+    const directory = modelDirectory(path);
+    const before = identify(directory);
+    try {
+      return readVerified(path, directory);
+    } catch (error) {
+      // Its files are read one after the other: a swap in between mixes two models, and is no fault of either.
+      if (identify(modelDirectory(path)) === before) throw error;
+    }
+  }
+}
+
+/** Where the model of a path is: during a swap, in the directory that waits. */
+export function modelDirectory(path: string): string {
   const replaced = replacedPath(resolve(path));
-  const directory = existsSync(path) || !existsSync(replaced) ? path : replaced;
+  return existsSync(path) || !existsSync(replaced) ? path : replaced;
+}
+
+/** Changes when it moves away, or another directory takes its place. */
+function identify(directory: string): string | undefined {
+  const facts = statSync(directory, { bigint: true, throwIfNoEntry: false });
+  return facts && `${directory} ${facts.ino} ${facts.ctimeNs}`;
+}
+
+function readVerified(path: string, directory: string): ModelFiles {
   if (!existsSync(directory)) {
     throw invalid(path, "no such model directory: train a model first, or name one that exists");
   }
   const manifest = readManifest(path, directory);
-  for (const [name, expected] of Object.entries(manifest.files)) {
-    const actual = sha256(readFile(path, directory, name));
-    if (actual !== expected) throw invalid(path, `${name}: expected sha256 ${short(expected)}, got ${short(actual)}`);
-  }
+  const forestFile = readChecked(path, directory, FOREST_FILE, manifest);
+  readChecked(path, directory, CARD_FILE, manifest);
   const actual = contentHash(manifest, manifest.files[FOREST_FILE]);
   if (actual !== manifest.contentSha256 || !manifest.version.endsWith(`-${actual.slice(0, 8)}`)) {
     throw invalid(
@@ -166,7 +187,7 @@ export function readModelDirectory(path: string): ModelFiles {
     );
   }
   const features = readFeatures(path, manifest);
-  const forest = decodeForest(readFile(path, directory, FOREST_FILE), join(path, FOREST_FILE));
+  const forest = decodeForest(forestFile, join(path, FOREST_FILE));
   verifyFit(path, manifest, features, forest);
   return { manifest, features, forest };
 }
@@ -189,9 +210,12 @@ function readManifest(path: string, directory: string): ModelManifest {
     typeof version === "string" &&
     Array.isArray(features) &&
     [...features, files, encodings, threshold, lineage].every(isObject);
-  if (!isWhole || files?.[FOREST_FILE] === undefined) {
-    throw invalid(path, `${MANIFEST_FILE}: incomplete`);
-  }
+  if (!isWhole) throw invalid(path, `${MANIFEST_FILE}: incomplete`);
+  const expected = [FOREST_FILE, CARD_FILE].sort().join(", ");
+  const got = Object.keys(files as object)
+    .sort()
+    .join(", ");
+  if (got !== expected) throw invalid(path, `${MANIFEST_FILE}: expected the files ${expected}, got ${got || "none"}`);
   return value as ModelManifest;
 }
 
@@ -221,8 +245,15 @@ function verifyFit(path: string, manifest: ModelManifest, features: readonly Fea
   }
 }
 
+/** A file whose bytes are those that the manifest speaks of. */
+function readChecked(path: string, directory: string, name: string, { files }: ModelManifest): Uint8Array {
+  const bytes = readFile(path, directory, name);
+  const actual = sha256(bytes);
+  if (actual === files[name]) return bytes;
+  throw invalid(path, `${name}: expected sha256 ${short(files[name])}, got ${short(actual)}`);
+}
+
 function readFile(path: string, directory: string, name: string): Uint8Array {
-  if (basename(name) !== name) throw invalid(path, `${MANIFEST_FILE}: "${name}" is not a file of the directory`);
   try {
     return readFileSync(join(directory, name));
   } catch (cause) {

@@ -1,5 +1,6 @@
 import assert from "node:assert/strict";
-import { spawnSync } from "node:child_process";
+import { spawn, spawnSync } from "node:child_process";
+import { once } from "node:events";
 import {
   existsSync,
   mkdirSync,
@@ -238,6 +239,29 @@ describe("writing a model refuses, and touches nothing,", () => {
   });
 });
 
+test("a reader finds one whole model or the other while a writer keeps replacing them", async () => {
+  const [first, second, done] = ["first", "second", "done"].map((name) => join(folder, name));
+  const versions = [write(CONTENT, first), write(OTHER, second), write(CONTENT)].map(({ version }) => version);
+  const writer = spawn(process.execPath, ["--input-type=module", "-e", WRITER, INDEX, directory, first, second, done]);
+  const exit = once(writer, "exit");
+
+  let reads = 0;
+  for (; !existsSync(done); reads++) assert(versions.includes(readModelDirectory(directory).manifest.version));
+
+  assert.deepEqual(await exit, [0, null]);
+  assert(reads > 20, `${reads} reads`);
+});
+
+const INDEX = new URL("../src/index.ts", import.meta.url).href;
+const WRITER = `
+  import { writeFileSync } from "node:fs";
+  const [index, directory, first, second, done] = process.argv.slice(1);
+  const { readModelDirectory, writeModelDirectory } = await import(index);
+  const models = [first, second].map(readModelDirectory);
+  for (let i = 0; i < 100; i++) writeModelDirectory(directory, models[i % 2].manifest, models[i % 2].forest, () => "");
+  writeFileSync(done, "");
+`;
+
 describe("after a writer was killed", () => {
   const deadPid = (): number => spawnSync(process.execPath, ["--version"]).pid;
   const aside = (pid: number | string): string => join(folder, `.best_model.new-${pid}`);
@@ -380,12 +404,15 @@ describe("reading a model refuses, in one line that names the file,", () => {
     }
   }
 
-  for (const name of ["../secret", "/etc/passwd", "a/b", "..", "."]) {
-    test(`a model.json that lists the file "${name}"`, () => {
+  for (const [name, change] of [
+    ["lists another file", (files: object) => ({ ...files, "../secret": "00" })],
+    ["does not list the card", ({ [CARD_FILE]: _, ...others }: Record<string, unknown>) => others],
+    ["lists no file", () => ({})],
+  ] as const) {
+    test(`a model.json that ${name}`, () => {
       write();
-      writeFileSync(join(folder, "secret"), "");
-      edit((manifest) => ({ ...manifest, files: { ...(manifest.files as object), [name]: "00" } }));
-      invalid(/best_model: (model\.json: ".*" is not a file of the directory|\.+: missing or unreadable)$/);
+      edit((manifest) => ({ ...manifest, files: change(manifest.files) }));
+      invalid(/best_model: model\.json: expected the files MODEL_CARD\.md, forest\.safetensors, got /);
     });
   }
 
