@@ -1,4 +1,4 @@
-/** Runs the `churn` command as a user does, as a process, with its tracked runs in a folder of the bench's. */
+/** Runs the `churn` command as a user does, as a process, with its tracked runs in the caller's folder. */
 import { execFileSync } from "node:child_process";
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";

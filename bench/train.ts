@@ -26,9 +26,9 @@ import {
 import { openCustomers } from "../training/src/data/reader.ts";
 import { findData } from "../training/src/data/source.ts";
 import { readTrainingSet } from "../training/src/data/training-set.ts";
-import { startService } from "../training/src/demo.ts";
 import { DEFAULT_FOREST_PARAMETERS } from "../training/src/forest/parameters.ts";
 import { fitForest } from "../training/src/forest/random-forest.ts";
+import { startService } from "../training/src/running-service.ts";
 import { churn } from "./command.ts";
 import { PythonScript } from "./python.ts";
 import { atLeast, atMost, type Check, checkTable, describeMachine, median, table, writeSection } from "./results.ts";

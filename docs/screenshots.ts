@@ -4,7 +4,7 @@
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
 import { chromium } from "playwright-core";
-import { startService } from "../training/src/demo.ts";
+import { startService } from "../training/src/running-service.ts";
 
 const IMAGES = fileURLToPath(new URL("images/", import.meta.url));
 const CHROMIUM_PATH = process.env.CHROMIUM_PATH ?? "/usr/bin/chromium";

@@ -57,7 +57,6 @@ test("a visitor of /docs tries the filled-in example and reads a probability, wi
     assert.ok(asked.includes(`${url}/docs/json`) && asked.includes(`${url}/predict`));
     const elsewhere = asked.filter((address) => !address.startsWith(`${url}/`) && !address.startsWith("data:"));
     assert.deepEqual(elsewhere, []);
-    if (process.env.CHURN_SCREENSHOT) await page.screenshot({ path: process.env.CHURN_SCREENSHOT, fullPage: true });
   } finally {
     await browser.close();
     service.child.kill("SIGTERM");

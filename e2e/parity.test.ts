@@ -8,10 +8,10 @@ import { Agent, request } from "node:http";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { after, test } from "node:test";
+import { churn } from "../bench/command.ts";
 import { type DatasetSpecification, featureColumnNames, readDataset } from "../contract/src/index.ts";
 import { killServices, startService } from "../serving/test/service-process.ts";
 import { Random } from "../training/src/random.ts";
-import { churn } from "./command.ts";
 
 const ROWS = 10_000;
 const CONNECTIONS = 16;
@@ -28,7 +28,7 @@ after(() => {
 
 test("10,000 generated customers get bit-identical probabilities over HTTP and from churn predict", async () => {
   const data = join(folder, "customers.csv");
-  await churn("generate", "--rows", String(ROWS), "--seed", "2026", "--out", data);
+  churn(folder, "generate", "--rows", String(ROWS), "--seed", "2026", "--out", data);
 
   await compare("datasets/customers/dataset.json", "models/best_model", readCsv(data));
 });
@@ -36,7 +36,7 @@ test("10,000 generated customers get bit-identical probabilities over HTTP and f
 test("10,000 rows of a real data set get bit-identical probabilities over HTTP and from churn predict", async () => {
   const dataset = "datasets/telco/dataset.json";
   const model = join(folder, "telco");
-  await churn("train", "--dataset", dataset, "--out", model);
+  churn(folder, "train", "--dataset", dataset, "--out", model);
   const customers = readCsv("datasets/telco/Telco-Customer-Churn.csv");
 
   await compare(
@@ -55,7 +55,7 @@ async function compare(datasetPath: string, model: string, originals: readonly C
   const lines = customers.map((customer) => columns.map((name) => customer[name]).join());
   writeFileSync(data, [columns.join(), ...lines].join("\n"));
 
-  await churn("predict", "--model", model, "--data", data, "--out", out);
+  churn(folder, "predict", "--model", model, "--data", data, "--out", out);
   const batch = readCsv(out).map((score) => Number(score.churn_probability));
   const requests = customers.map((customer) => JSON.stringify(shuffled(toRequest(dataset, customer), random)));
   const single = await ask(model, requests);

@@ -26,7 +26,7 @@ import { describeCode, describeEngine } from "./lineage.ts";
 import type { Logger } from "./logger.ts";
 import { describeModel } from "./model-card.ts";
 import { profileFeatures, typicalCustomer } from "./profile.ts";
-import { appendToLedger, currentVersion } from "./registry/ledger.ts";
+import { appendToLedger, championVersion } from "./registry/ledger.ts";
 import { type TrackingTarget, writeRun } from "./tracking/run.ts";
 
 /** The name under which a registry knows the model. */
@@ -127,7 +127,7 @@ export async function train(options: TrainOptions): Promise<TrainResult> {
     },
   };
 
-  const previousVersion = currentVersion(options.out);
+  const previousVersion = championVersion(options.out);
   const manifest = writeModelDirectory(options.out, content, forest, describeModel);
   if (previousVersion !== undefined) {
     const { version, contentSha256 } = manifest;

@@ -1,10 +1,11 @@
 /** `churn demo`: the main job once, told step by step. */
+import { join, relative } from "node:path";
 import { fileURLToPath } from "node:url";
 import { featureColumnNames, Model, type ModelManifest, RequestReader } from "@churn/contract";
 import { Command } from "commander";
-import { demoPaths, type RunningService, startService } from "../demo.ts";
 import { DEFAULT_FOREST_PARAMETERS } from "../forest/parameters.ts";
 import { metricsTable } from "../report.ts";
+import { type RunningService, startService } from "../running-service.ts";
 import { type Context, createContext, OUTPUT_OPTIONS, type OutputOptions, wholeNumber } from "./context.ts";
 import { GENERATE_DEFAULTS, generate } from "./generate.ts";
 import { DEFAULT_SEED, trainWithProgress } from "./train.ts";
@@ -20,7 +21,9 @@ const TIMED_REQUESTS = 200;
 /** In how many columns the second customer differs from the first. */
 const RISKY_CHANGES = 3;
 
-const DATASET = fileURLToPath(new URL("../../../datasets/customers/dataset.json", import.meta.url));
+/** Where `npm start` runs. */
+const ROOT = fileURLToPath(new URL("../../..", import.meta.url));
+const DATASET = join(ROOT, "datasets/customers/dataset.json");
 
 export function demoCommand(): Command {
   const command = new Command("demo")
@@ -35,7 +38,11 @@ export function demoCommand(): Command {
 async function runDemo({ rows, out, ...output }: DemoOptions): Promise<void> {
   const context = createContext(output);
   const { print, printJson } = context;
-  const paths = demoPaths(out);
+  const paths = {
+    data: join(out, "data", "customers.parquet"),
+    model: join(out, "models", "best_model"),
+    runs: join(out, "mlruns"),
+  };
   const start = performance.now();
   const elapsed = (): string => `${((performance.now() - start) / 1000).toFixed(1)} s`;
 
@@ -66,10 +73,13 @@ async function runDemo({ rows, out, ...output }: DemoOptions): Promise<void> {
     print(`   ${service.url} answered after ${service.startMs.toFixed(0)} ms\n`);
     const predictions = await askForPredictions(service, Model.load(paths.model), context);
     print(`\n   All done in ${elapsed()}. What there is now:`);
-    print(`   ${paths.data}  the customers`);
-    print(`   ${paths.model}       the model; MODEL_CARD.md in it says what it is`);
-    print(`   ${paths.runs}                  the tracked run`);
-    print(`   Serve it again: MODEL_DIR=${paths.model} npm start, then open http://127.0.0.1:8000/docs`);
+    const width = Math.max(...Object.values(paths).map(({ length }) => length)) + 2;
+    print(`   ${paths.data.padEnd(width)}the customers`);
+    print(`   ${paths.model.padEnd(width)}the model; MODEL_CARD.md in it says what it is`);
+    print(`   ${paths.runs.padEnd(width)}the tracked run`);
+    print(
+      `   Serve it again: MODEL_DIR=${relative(ROOT, paths.model)} npm start, then open http://127.0.0.1:8000/docs`,
+    );
     printJson({
       rows,
       ...paths,

@@ -10,6 +10,7 @@ import { mkdirSync, renameSync, rmdirSync, rmSync, statSync } from "node:fs";
 import { basename, dirname, extname, join, resolve } from "node:path";
 import { MessageChannel, Worker } from "node:worker_threads";
 import { ChurnError } from "@churn/contract";
+import { onExit } from "signal-exit";
 import type { ColumnValues, TableBlock, TableColumn } from "./table-block.ts";
 import type { BlockMessage, WorkerMessage, WriterInput } from "./table-writer-worker.ts";
 
@@ -20,7 +21,6 @@ const BLOCKS_IN_FLIGHT = 2;
 const STOP_TIMEOUT_MS = 2000;
 
 const FORMATS: Readonly<Record<string, WriterInput["format"]>> = { ".parquet": "parquet", ".csv": "csv" };
-const INTERRUPTIONS = ["SIGINT", "SIGTERM", "SIGHUP"] as const;
 
 /**
  * Writes all rows, in order; the same rows give the same bytes. Folders on the way are made. An existing
@@ -150,18 +150,11 @@ function stageOutput(path: string) {
   const temporaryPath = join(folder, `.${basename(target)}.${randomUUID()}.tmp`);
 
   const discard = () => {
-    process.off("exit", discard);
-    for (const name of INTERRUPTIONS) process.off(name, interrupt);
+    forget();
     rmSync(temporaryPath, { force: true });
     removeFolders(madeFolders);
   };
-  /** Cleans up, then lets the signal do what it would have done: other listeners, or the end of the process. */
-  const interrupt = (name: NodeJS.Signals) => {
-    discard();
-    if (process.listenerCount(name) === 0) process.kill(process.pid, name);
-  };
-  process.on("exit", discard);
-  for (const name of INTERRUPTIONS) process.on(name, interrupt);
+  const forget = onExit(discard);
 
   const commit = () => {
     try {

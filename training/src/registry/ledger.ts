@@ -1,9 +1,13 @@
 /**
- * The ledger: one JSON line per change of the champion, appended to `ledger.jsonl` beside its directory.
+ * The ledger: one JSON line per change of the champion, appended to `ledger.jsonl` beside its directory. Models
+ * in directories of other names are nobody's champion, and leave no line.
  */
 import { appendFileSync, existsSync, readFileSync } from "node:fs";
-import { dirname, join, resolve } from "node:path";
-import { MANIFEST_FILE, type ModelManifest } from "@churn/contract";
+import { basename, dirname, join, resolve } from "node:path";
+import { MANIFEST_FILE, type ModelManifest, modelDirectory } from "@churn/contract";
+
+/** The name of the champion's directory. */
+const CHAMPION = "best_model";
 
 export interface LedgerEntry {
   readonly event: "replaced";
@@ -16,15 +20,16 @@ export interface LedgerEntry {
   readonly reason: string;
 }
 
-export function appendToLedger(modelDirectory: string, entry: LedgerEntry): void {
-  appendFileSync(join(dirname(resolve(modelDirectory)), "ledger.jsonl"), `${JSON.stringify(entry)}\n`);
+export function appendToLedger(path: string, entry: LedgerEntry): void {
+  appendFileSync(join(dirname(resolve(path)), "ledger.jsonl"), `${JSON.stringify(entry)}\n`);
 }
 
-/** The version of the model in a directory; undefined when there is no directory, null when it is damaged. */
-export function currentVersion(modelDirectory: string): string | null | undefined {
-  if (!existsSync(modelDirectory)) return undefined;
+/** The version of the champion at a path; undefined when there is none, null when it is damaged. */
+export function championVersion(path: string): string | null | undefined {
+  const directory = modelDirectory(path);
+  if (basename(resolve(path)) !== CHAMPION || !existsSync(directory)) return undefined;
   try {
-    const manifest = JSON.parse(readFileSync(join(modelDirectory, MANIFEST_FILE), "utf8")) as ModelManifest;
+    const manifest = JSON.parse(readFileSync(join(directory, MANIFEST_FILE), "utf8")) as ModelManifest;
     return manifest.version;
   } catch {
     return null;

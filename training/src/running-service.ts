@@ -1,16 +1,15 @@
 /**
- * The whole job once, narrated: customers ─▶ model ─▶ service ─▶ predictions, in a folder of its own.
- *
- * The service is a process of its own, started as an operator would start it; this plane knows its command
- * and its HTTP interface, nothing else.
+ * The service as a process of its own, started as an operator would start it. This plane knows its command and
+ * its HTTP interface, nothing else.
  */
 import { type ChildProcess, spawn } from "node:child_process";
 import { once } from "node:events";
 import { existsSync } from "node:fs";
-import { join, relative } from "node:path";
+import { relative } from "node:path";
 import { createInterface } from "node:readline";
 import { fileURLToPath } from "node:url";
 import { ChurnError } from "@churn/contract";
+import { onExit } from "signal-exit";
 
 const SERVICE = fileURLToPath(new URL("../../serving/src/main.ts", import.meta.url));
 
@@ -40,9 +39,16 @@ export async function startService(modelDirectory: string): Promise<RunningServi
     env: { ...process.env, MODEL_DIR: modelDirectory, PORT: "0", HOST: "127.0.0.1", LOG_LEVEL: "info" },
     stdio: ["ignore", "pipe", "pipe"],
   });
-  const url = await listeningUrl(child);
-  await fetch(url);
-  return { url, startMs: performance.now() - start, stop: () => stop(child) };
+  const forget = onExit(() => void child.kill("SIGTERM")); // however this process ends, the service does not stay
+  child.once("exit", forget);
+  try {
+    const url = await listeningUrl(child);
+    await fetch(url);
+    return { url, startMs: performance.now() - start, stop: () => stop(child) };
+  } catch (error) {
+    child.kill("SIGTERM");
+    throw error;
+  }
 }
 
 /** Reads the service's log until it says where it listens. */
@@ -78,13 +84,4 @@ async function stop(child: ChildProcess): Promise<void> {
   child.kill("SIGTERM");
   const [code] = await exit;
   if (code !== 0) throw new Error(`the service ended with exit code ${code}`);
-}
-
-/** Where the demo keeps what. */
-export function demoPaths(folder: string): { readonly data: string; readonly model: string; readonly runs: string } {
-  return {
-    data: join(folder, "data", "customers.parquet"),
-    model: join(folder, "models", "best_model"),
-    runs: join(folder, "mlruns"),
-  };
 }
