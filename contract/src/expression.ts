@@ -116,16 +116,16 @@ class Checker {
       case "Identifier":
         return this.column(ast);
       case "UnaryExpression":
-        return this.operation(ast, UNARY_OPERATORS.get(ast.operator), ast.operator, [ast.argument], depth);
+        return this.operation(ast, UNARY_OPERATORS, [ast.argument], depth);
       case "BinaryExpression":
         return (
           this.levelComparison(ast.operator, ast.left, ast.right) ??
-          this.operation(ast, BINARY_OPERATORS.get(ast.operator), ast.operator, [ast.left, ast.right], depth)
+          this.operation(ast, BINARY_OPERATORS, [ast.left, ast.right], depth)
         );
       case "LogicalExpression":
-        return this.operation(ast, BINARY_OPERATORS.get(ast.operator), ast.operator, [ast.left, ast.right], depth);
+        return this.operation(ast, BINARY_OPERATORS, [ast.left, ast.right], depth);
       case "ConditionalExpression":
-        return this.conditional(ast.test, ast.consequent, ast.alternate, ast, depth);
+        return this.conditional([ast.test, ast.consequent, ast.alternate], depth);
       case "CallExpression":
         return this.call(ast, depth);
       default:
@@ -157,16 +157,19 @@ class Checker {
   }
 
   operation(
-    ast: AnyNode,
-    operator: Operator | undefined,
-    name: string,
+    ast: AnyNode & { type: "UnaryExpression" | "BinaryExpression" | "LogicalExpression" },
+    operators: ReadonlyMap<string, Operator>,
     operands: readonly AnyNode[],
     depth: number,
   ): Node {
-    if (operator === undefined) {
-      const known = [...new Set([...BINARY_OPERATORS.keys(), ...UNARY_OPERATORS.keys(), "?:"])].join(" ");
-      throw this.fault(ast.start, `unknown operator "${name}": expected one of ${known}`);
-    }
+    const operator = operators.get(ast.operator);
+    if (operator !== undefined) return this.application(operator, operands, depth);
+    const kind = ast.type === "UnaryExpression" ? "prefix" : "infix";
+    const known = [...operators.keys()].join(" ");
+    throw this.fault(ast.start, `unknown ${kind} operator "${ast.operator}": expected one of ${known}`);
+  }
+
+  application(operator: Operator, operands: readonly AnyNode[], depth: number): Node {
     const args = operands.map((operand) => this.value(operand, depth + 1));
     this.expectTypes(operator, args, operands);
     return { kind: "call", operator, args, type: operator.result };
@@ -181,8 +184,8 @@ class Checker {
     }
   }
 
-  conditional(test: AnyNode, yes: AnyNode, no: AnyNode, ast: AnyNode, depth: number): Node {
-    const node = this.operation(ast, CONDITIONAL, "?:", [test, yes, no], depth);
+  conditional(operands: readonly AnyNode[], depth: number): Node {
+    const node = this.application(CONDITIONAL, operands, depth);
     const bothConditions =
       node.kind === "call" && node.args[1].type === "condition" && node.args[2].type === "condition";
     return bothConditions ? { ...node, type: "condition" } : node;
@@ -225,7 +228,7 @@ class Checker {
     if (name === "isMissing" && argument.type === "Identifier" && this.typeOf(argument) === "text") {
       return { kind: "levelMissing", name: argument.name, type: "condition" };
     }
-    return this.operation(ast, operator, name, args, depth);
+    return this.application(operator, args, depth);
   }
 
   /** `bucket(x, e1, e2, …)`: how many of the rising edges x exceeds, as a sum of comparisons. */

@@ -72,9 +72,10 @@ describe("an expression", () => {
 const REFUSED: readonly (readonly [string, RegExp])[] = [
   ["x + z", /unknown name "z": expected one of x, y, flag, plan \(at character 5\)/],
   ["  pow(x, 2)", /unknown function "pow": expected one of .*bucket \(at character 3\)/],
-  ["x ** 2", /unknown operator "\*\*"/],
-  ["x === 1", /unknown operator "==="/],
-  ["x % 2", /unknown operator "%"/],
+  ["x ** 2", /unknown infix operator "\*\*"/],
+  ["x === 1", /unknown infix operator "==="/],
+  ["+x", /unknown prefix operator "\+": expected one of - !/],
+  ["x % 2", /unknown infix operator "%": expected one of \+ - /],
   ["x.constructor", /"x.constructor" is not part of the expression language/],
   ["(() => 1)()", /unknown function/],
   ["x = 1", /"x = 1" is not part of the expression language/],

@@ -5,6 +5,7 @@
  *
  * A second signal ends it at once.
  */
+import type { AddressInfo } from "node:net";
 import { ChurnError, Model } from "@churn/contract";
 import type { FastifyInstance } from "fastify";
 import { destination, type Logger, pino } from "pino";
@@ -44,7 +45,12 @@ function loadModel(directory: string, logger: Logger): Model {
 async function listen(app: FastifyInstance, { host, port }: Config, logger: Logger): Promise<void> {
   try {
     const url = await app.listen({ host, port });
-    const facts = { host, port: Number(new URL(url).port), url, durationMs: Math.round(performance.now()) }; // since the process began
+    const facts = {
+      host,
+      port: (app.server.address() as AddressInfo).port,
+      url,
+      durationMs: Math.round(performance.now()),
+    }; // since the process began
     logger.info({ event: "service.listening", ...facts }, "service listening");
   } catch (cause) {
     throw listenFault(cause as NodeJS.ErrnoException, host, port);

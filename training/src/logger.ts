@@ -14,7 +14,7 @@ const LEVELS = ["trace", "debug", "info", "warn", "error", "fatal", "silent"];
 
 /** @throws CHURN_ERR_OPTION_INVALID when LOG_LEVEL is not a level */
 export function createLogger(environment: NodeJS.ProcessEnv, stream: NodeJS.WriteStream = process.stderr): Logger {
-  const level = environment.LOG_LEVEL ?? (stream.isTTY ? "warn" : "info");
+  const level = environment.LOG_LEVEL || (stream.isTTY ? "warn" : "info");
   if (!LEVELS.includes(level)) {
     throw new ChurnError("CHURN_ERR_OPTION_INVALID", `LOG_LEVEL: expected one of ${LEVELS.join(", ")}, got "${level}"`);
   }

@@ -20,10 +20,12 @@ export interface PredictResult {
   readonly rows: number;
   readonly predictedChurn: number;
   readonly modelVersion: string;
-  /** Values that break the specification's bounds or lists: column → how many. */
+  /** Values outside the specification's bounds, and levels that the model has not seen: column → how many. */
   readonly findings: Readonly<Record<string, number>>;
   /** Nullable columns that the file does not have; scored as unknown. */
   readonly missingColumns: readonly string[];
+  /** Columns that the specification does not name; ignored. */
+  readonly extraColumns: readonly string[];
 }
 
 /** Writes the key column if there is one, `churn_probability` and `churn_prediction`. */
@@ -43,7 +45,7 @@ export async function predict({ model: directory, data, out, onProgress }: Predi
 
   async function* score(): AsyncGenerator<TableBlock> {
     for await (const table of reader.tables()) {
-      countFindings(dataset, table, findings);
+      countFindings(dataset, table, findings, (name, level) => model.encoder.knowsLevel(name, level));
       const probabilities = model.predictTable(table);
       const decisions = Int32Array.from(probabilities, (probability) => model.decide(probability));
       predictedChurn += decisions.reduce((sum, decision) => sum + decision, 0);
@@ -52,8 +54,14 @@ export async function predict({ model: directory, data, out, onProgress }: Predi
   }
   try {
     const rows = await writeTable(out, scoreColumns(reader, dataset.key), score(), onProgress);
-    const missingColumns = featureColumnNames(dataset).filter((name) => !reader.columns.includes(name));
-    return { rows, predictedChurn, modelVersion: version, findings: Object.fromEntries(findings), missingColumns };
+    return {
+      rows,
+      predictedChurn,
+      modelVersion: version,
+      findings: Object.fromEntries(findings),
+      missingColumns: featureColumnNames(dataset).filter((name) => !reader.columns.includes(name)),
+      extraColumns: reader.extraColumns,
+    };
   } finally {
     reader.close();
   }

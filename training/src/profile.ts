@@ -60,6 +60,9 @@ function quantiles(values: Float64Array): number[] {
   return QUANTILES.map((q) => quantile(sorted, q));
 }
 
+/** To four digits. */
+const round = (value: number): number => Number(value.toPrecision(4));
+
 /** Median numbers and most frequent levels: a valid request that looks like a customer. */
 export function typicalCustomer(
   dataset: DatasetSpecification,
@@ -68,10 +71,13 @@ export function typicalCustomer(
   const value = (name: string): number | string | boolean | null => {
     const summary = reference[name];
     if (summary.kind === "category") return mostFrequent(summary.counts);
+    const { type, minimum = -Infinity, maximum = Infinity } = dataset.columns[name];
     const median = summary.quantiles[MEDIAN];
     if (median === undefined) return null;
-    if (dataset.columns[name].type === "boolean") return median >= 0.5;
-    return dataset.columns[name].type === "integer" ? Math.round(median) : Number(median.toPrecision(4));
+    if (type === "boolean") return median >= 0.5;
+    // Values outside the bounds are findings in a file, but would be refused in a request.
+    if (type !== "integer") return Math.min(maximum, Math.max(minimum, round(median)));
+    return Math.min(Math.floor(maximum), Math.max(Math.ceil(minimum), Math.round(median)));
   };
   return Object.fromEntries(featureColumnNames(dataset).map((name) => [name, value(name)]));
 }

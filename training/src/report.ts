@@ -31,6 +31,15 @@ export function metricsTable({ metrics, baselines }: Pick<ModelManifest, "metric
   return markdownTable([header, ...rows]);
 }
 
+/** What a file held beside what its specification expects, one note a line. */
+export function dataNotes(findings: Readonly<Record<string, number>>, extraColumns: readonly string[]): string[] {
+  const notes = Object.entries(findings).map(
+    ([column, count]) => `Note: column "${column}": ${count} values are outside the specification`,
+  );
+  if (extraColumns.length === 0) return notes;
+  return [...notes, `Note: ignored ${extraColumns.length} columns that the specification does not name`];
+}
+
 /** The confusion matrix in words. */
 export function confusionSentence(matrix: ConfusionMatrix): string {
   const { truePositives, falsePositives, falseNegatives, trueNegatives } = matrix;

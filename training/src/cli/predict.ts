@@ -1,6 +1,7 @@
 /** `churn predict`: a file of customers into a file of scores. */
 import { Command } from "commander";
 import { predict } from "../predict.ts";
+import { dataNotes } from "../report.ts";
 import { createContext, OUTPUT_OPTIONS, type OutputOptions } from "./context.ts";
 import { DEFAULT_MODEL } from "./train.ts";
 
@@ -29,9 +30,7 @@ export function predictCommand(): Command {
     const durationMs = Math.round(performance.now() - start);
     log.info({ event: "predict.finished", rows, modelVersion, durationMs }, "scoring finished");
     print(`Scored ${rows} customers with model ${modelVersion}: ${predictedChurn} are predicted to churn`);
-    for (const [column, count] of Object.entries(result.findings)) {
-      print(`Note: column "${column}": ${count} values are outside the specification`);
-    }
+    for (const note of dataNotes(result.findings, result.extraColumns)) print(note);
     for (const column of result.missingColumns) print(`Note: column "${column}" is not in the data; scored as unknown`);
     print(`Scores in ${out}`);
     printJson({ out, ...result });

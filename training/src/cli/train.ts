@@ -2,7 +2,7 @@
 import type { ForestParameters } from "@churn/contract";
 import { Command, Option } from "commander";
 import { FOREST_PARAMETERS } from "../forest/parameters.ts";
-import { confusionSentence, metricsTable } from "../report.ts";
+import { confusionSentence, dataNotes, metricsTable } from "../report.ts";
 import { trackingTarget } from "../tracking/run.ts";
 import { type TrainResult, train } from "../train.ts";
 import { type Context, createContext, numberIn, OUTPUT_OPTIONS, type OutputOptions, wholeNumber } from "./context.ts";
@@ -92,12 +92,7 @@ export function trainingSummary({ manifest, directory, run, findings, extraColum
     "",
     `Threshold ${threshold.value.toFixed(4)}: ${threshold.reason}`,
     confusionSentence(manifest.confusionMatrix),
-    ...Object.entries(findings).map(
-      ([column, count]) => `Note: column "${column}": ${count} values are outside the specification`,
-    ),
-    ...(extraColumns.length > 0
-      ? [`Note: ignored ${extraColumns.length} columns that the specification does not name`]
-      : []),
+    ...dataNotes(findings, extraColumns),
     `Model ${manifest.version} in ${directory}`,
     ...(run === null ? [] : [`Run in ${run}`]),
   ].join("\n");

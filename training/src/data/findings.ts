@@ -4,14 +4,21 @@
  */
 import { type DatasetSpecification, MISSING_CODE, type Table } from "@churn/contract";
 
-/** Counts what a request would be refused for, or scored as unknown for. */
-export function countFindings(dataset: DatasetSpecification, table: Table, findings: Map<string, number>): void {
+/** Whether a category's level is one of those that a model, or the specification, knows. */
+export type KnowsLevel = (column: string, level: string) => boolean;
+
+/** Counts what a request would be refused for, or warned of as an unknown level. */
+export function countFindings(
+  dataset: DatasetSpecification,
+  table: Table,
+  findings: Map<string, number>,
+  knowsLevel: KnowsLevel = (name, level) => dataset.columns[name].values?.includes(level) ?? true,
+): void {
   for (const [name, column] of table.columns) {
-    const { type, nullable = false, minimum = -Infinity, maximum = Infinity, values } = dataset.columns[name];
+    const { type, nullable = false, minimum = -Infinity, maximum = Infinity } = dataset.columns[name];
     const isAllowed = (value: number): boolean =>
       value >= minimum && value <= maximum && (type !== "integer" || Number.isInteger(value));
-    const isLevelKnown =
-      column instanceof Float64Array ? [] : column.levels.map((level) => values?.includes(level) ?? true);
+    const isLevelKnown = column instanceof Float64Array ? [] : column.levels.map((level) => knowsLevel(name, level));
     let count = 0;
     for (let i = 0; i < table.rows; i++) {
       const value = column instanceof Float64Array ? column[i] : column.codes[i];

@@ -25,7 +25,7 @@ export interface CustomerTable extends Table {
   readonly labels?: Uint8Array;
   /** The customer key as text (a blank one is null); undefined when the data set has no key. */
   readonly keys?: readonly (string | null)[];
-  /** The true probability of churn, when the file has it. */
+  /** The true probability of churn, NaN where there is none; undefined unless labels are asked for and the file has it. */
   readonly truth?: Float64Array;
 }
 
@@ -40,8 +40,11 @@ export interface CustomerReader {
   close(): void;
 }
 
-/** Blank cells of a text; blanks are missing everywhere. */
+/** A cell as text; blanks are missing everywhere. */
 const text = (name: string): string => `nullif(trim(CAST(${quoted(name)} AS VARCHAR)), '')`;
+
+/** Types of Parquet whose values are doubles as they stand; others (decimals, float32) go by their text. */
+const IS_NUMBER = /^(DOUBLE|U?(TINYINT|SMALLINT|INTEGER|BIGINT))$/;
 
 /** NaN stands for NULL, as raw vectors do not tell them apart. */
 const toDouble = (value: string): string => `coalesce(CAST(${value} AS DOUBLE), 'NaN'::DOUBLE)`;
@@ -90,24 +93,22 @@ async function open(
     if (missing === undefined) continue;
     throw invalid({ path }, `expected a column "${missing}", got ${names.map((name) => `"${name}"`).join(", ")}`);
   }
-  const present = [...new Set(files.flatMap(({ names }) => names))];
+  const columns = [...new Set(files.flatMap(({ names }) => names))];
   const rowsOfAll = files.map(({ table }) => `SELECT * FROM ${table}`).join(" UNION ALL BY NAME ");
   await run(connection, source, `CREATE TEMP VIEW customers AS ${rowsOfAll}`);
-  const { rows, levels } = await scan(
-    connection,
-    source,
-    dataset,
-    features.filter((name) => present.includes(name)),
-  );
+  const described = await run(connection, source, "SELECT column_name, column_type FROM (DESCRIBE customers)");
+  const types = new Map(described.map(([name, type]) => [String(name), String(type)]));
+  const present = features.filter((name) => types.has(name));
+  const { rows, levels } = await scan(connection, source, dataset, present, types);
   if (labelled) await checkLabels(connection, source, dataset);
 
   const { key, time, target } = dataset;
   const known = new Set([...Object.keys(dataset.columns), key, time, target.column, TRUTH_COLUMN]);
   return {
-    columns: present,
-    extraColumns: present.filter((name) => !known.has(name)),
+    columns,
+    extraColumns: columns.filter((name) => !known.has(name)),
     rows,
-    tables: () => streamTables(connection, source, dataset, { features, levels, labelled, present }),
+    tables: () => streamTables(connection, source, dataset, { features, levels, labelled, types }),
     close,
   };
 }
@@ -178,6 +179,9 @@ function splitHeader(text: string, delimiter: string): string[] {
   return cells;
 }
 
+/** Column → its type in DuckDB; in a CSV file all are VARCHAR. */
+type ColumnTypes = ReadonlyMap<string, string>;
+
 interface Scan {
   readonly rows: number;
   /** The levels of each category column that occur in the data, sorted. */
@@ -190,9 +194,10 @@ async function scan(
   source: DataSource,
   dataset: DatasetSpecification,
   features: readonly string[],
+  types: ColumnTypes,
 ): Promise<Scan> {
   const isCategory = (name: string): boolean => dataset.columns[name].type === "category";
-  const numeric = features.filter((name) => !isCategory(name));
+  const numeric = features.filter((name) => !isCategory(name) && !isStoredAsNumber(dataset, name, types));
   const categories = features.filter(isCategory);
   const select = [
     "count(*)::DOUBLE",
@@ -218,6 +223,25 @@ async function scan(
 
 const sqlType = (dataset: DatasetSpecification, name: string): string =>
   dataset.columns[name].type === "boolean" ? "BOOLEAN" : "DOUBLE";
+
+/** Such a column needs no look at its texts: three times as fast, for 3 million rows of Parquet. */
+function isStoredAsNumber(dataset: DatasetSpecification, name: string, types: ColumnTypes): boolean {
+  return sqlType(dataset, name) === "DOUBLE" && IS_NUMBER.test(types.get(name) as string);
+}
+
+/** A number or boolean as SQL; a filled cell that is neither has been refused. */
+function numberSql(dataset: DatasetSpecification, name: string, types: ColumnTypes): string {
+  if (isStoredAsNumber(dataset, name, types)) return toDouble(quoted(name));
+  return toDouble(`CAST(${text(name)} AS ${sqlType(dataset, name)})`);
+}
+
+/** A key as text. A whole number is written without a point, whatever type it was stored as. */
+function keySql(name: string, types: ColumnTypes): string {
+  if (types.get(name) !== "DOUBLE") return text(name);
+  const column = quoted(name);
+  const isWhole = `${column} = trunc(${column}) AND abs(${column}) <= ${Number.MAX_SAFE_INTEGER}`;
+  return `CASE WHEN ${isWhole} THEN CAST(CAST(${column} AS BIGINT) AS VARCHAR) ELSE ${text(name)} END`;
+}
 
 /** SQL condition: this cell is filled, but not with a value of its column's type. */
 const isBad = (dataset: DatasetSpecification, name: string): string =>
@@ -286,26 +310,26 @@ interface Selection {
   readonly features: readonly string[];
   readonly levels: ReadonlyMap<string, readonly string[]>;
   readonly labelled: boolean;
-  readonly present: readonly string[];
+  readonly types: ColumnTypes;
 }
 
 async function* streamTables(
   connection: DuckDBConnection,
   source: DataSource,
   dataset: DatasetSpecification,
-  { features, levels, labelled, present }: Selection,
+  { features, levels, labelled, types }: Selection,
 ): AsyncGenerator<CustomerTable> {
-  const hasKey = dataset.key !== undefined && present.includes(dataset.key);
-  const hasTruth = present.includes(TRUTH_COLUMN);
+  const hasKey = dataset.key !== undefined && types.has(dataset.key);
+  const hasTruth = labelled && types.has(TRUTH_COLUMN);
   const select = features.map((name) => {
     const isCategory = dataset.columns[name].type === "category";
-    if (!present.includes(name)) return isCategory ? `${MISSING_CODE}::INTEGER` : "'NaN'::DOUBLE";
+    if (!types.has(name)) return isCategory ? `${MISSING_CODE}::INTEGER` : "'NaN'::DOUBLE";
     if (isCategory) return `coalesce(enum_code(CAST(${text(name)} AS ${levelType(name)})), ${MISSING_CODE})::INTEGER`;
-    return toDouble(`CAST(${text(name)} AS ${sqlType(dataset, name)})`);
+    return numberSql(dataset, name, types);
   });
   if (labelled) select.push(`(${isPositive(dataset)})::INTEGER`);
-  if (hasTruth) select.push(toDouble(text(TRUTH_COLUMN)));
-  if (hasKey) select.push(text(dataset.key as string));
+  if (hasTruth) select.push(`coalesce(TRY_CAST(${text(TRUTH_COLUMN)} AS DOUBLE), 'NaN'::DOUBLE)`);
+  if (hasKey) select.push(keySql(dataset.key as string, types));
 
   const result = await attempt(source, () => connection.stream(`SELECT ${select.join(", ")} FROM customers`));
   for (;;) {

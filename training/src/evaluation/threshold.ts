@@ -7,6 +7,9 @@ import type { Economics, Threshold } from "@churn/contract";
 import { contactValues } from "./economics.ts";
 import type { Scored } from "./metrics.ts";
 
+/** No probability reaches it. */
+const OUT_OF_REACH = 1.01;
+
 /**
  * @param scored Scores of rows that the model has not fitted; rows with a NaN score are left out.
  */
@@ -21,6 +24,10 @@ export function chooseThreshold(scored: Scored, economics: Economics | undefined
   }
   const { churner, stayer } = contactValues(economics);
   const value = bestCut(scored, (churners, stayers) => churners * churner + stayers * stayer);
+  if (churner <= 0) {
+    const reason = `no contact pays: a contacted churner is worth ${round(churner)}, a contacted stayer ${round(stayer)}`;
+    return { value: OUT_OF_REACH, method: "expected_profit", reason };
+  }
   const breakEven = stayer / (stayer - churner);
   const reason =
     `highest expected profit on out-of-bag scores: a contacted churner is worth ${round(churner)}, ` +
@@ -43,7 +50,7 @@ function bestCut({ scores, labels }: Scored, worth: Worth): number {
     .sort((a, b) => scores[b] - scores[a]);
   const allChurners = order.reduce((sum, row) => sum + labels[row], 0);
   let churners = 0;
-  let best = { worth: 0, value: 1.01 };
+  let best = { worth: 0, value: OUT_OF_REACH };
   for (let i = 0; i < order.length; i++) {
     churners += labels[order[i]];
     if (i + 1 < order.length && scores[order[i + 1]] === scores[order[i]]) continue;

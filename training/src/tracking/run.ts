@@ -3,7 +3,7 @@
  *
  * The folder is written aside and renamed, so a run is there whole or not at all.
  */
-import { mkdirSync, renameSync, writeFileSync } from "node:fs";
+import { mkdirSync, renameSync, rmSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
 import type { Lineage, Metrics } from "@churn/contract";
@@ -46,11 +46,16 @@ export function trackingTarget(environment: NodeJS.ProcessEnv): TrackingTarget {
 
 /** @returns the run's folder */
 export function writeRun(folder: string, run: Run): string {
-  const experiment = join(folder, encodeURIComponent(run.experiment));
+  const experiment = join(folder, encodeURIComponent(run.experiment).replaceAll(".", "%2E")); // "..", too, stays inside
   const aside = join(experiment, `.${run.runId}.tmp`);
   const final = join(experiment, run.runId);
-  mkdirSync(aside, { recursive: true });
-  writeFileSync(join(aside, "run.json"), `${JSON.stringify(run, null, 2)}\n`);
-  renameSync(aside, final);
+  try {
+    mkdirSync(aside, { recursive: true });
+    writeFileSync(join(aside, "run.json"), `${JSON.stringify(run, null, 2)}\n`);
+    renameSync(aside, final);
+  } catch (error) {
+    rmSync(aside, { recursive: true, force: true });
+    throw error;
+  }
   return final;
 }

@@ -1,0 +1,191 @@
+import assert from "node:assert/strict";
+import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { after, before, describe, test } from "node:test";
+import { type DatasetSpecification, Model } from "@churn/contract";
+import { pino } from "pino";
+import { isHeldOut } from "../src/data/training-set.ts";
+import { computeMetrics, confusionMatrix } from "../src/evaluation/metrics.ts";
+import { DEFAULT_FOREST_PARAMETERS } from "../src/forest/parameters.ts";
+import { predict } from "../src/predict.ts";
+import { Random } from "../src/random.ts";
+import { type TrainOptions, type TrainResult, train } from "../src/train.ts";
+
+const GYM: DatasetSpecification = {
+  name: "gym",
+  key: "id",
+  target: { column: "left", positive: "yes" },
+  columns: {
+    id: { type: "text" },
+    visits: { type: "integer", minimum: 0, maximum: 8 },
+    weight: { type: "number", nullable: true },
+    plan: { type: "category" },
+    trainer: { type: "boolean" },
+    left: { type: "category" },
+  },
+  features: { fading: "visits < 2" },
+  slices: ["plan", "trainer"],
+};
+const ECONOMICS = { customerValue: 500, contactCost: 5, offerCost: 60, offerAcceptance: 0.5 };
+const SEED = 11;
+
+interface Member {
+  readonly id: string;
+  readonly visits: number;
+  readonly weight: number;
+  readonly plan: string;
+  readonly trainer: boolean;
+  readonly left: 0 | 1;
+  readonly truth: number;
+}
+
+const random = new Random(1);
+const MEMBERS: readonly Member[] = Array.from({ length: 1500 }, (_, i) => {
+  const visits = random.integer(23); // most of them above the specification's maximum
+  const plan = ["day", "full", "student"][random.integer(3)];
+  const truth = 0.1 + (visits < 9 ? 0.5 : 0) + (plan === "day" ? 0.25 : 0);
+  const weight = random.uniform() < 0.2 ? Number.NaN : 50 + random.integer(400) / 10;
+  const left = random.uniform() < truth ? 1 : 0;
+  return { id: `M${i}`, visits, weight, plan, trainer: random.integer(2) === 1, left, truth };
+});
+
+let folder: string;
+let specification = 0;
+before(() => {
+  folder = mkdtempSync(join(tmpdir(), "churn-train-"));
+  const line = ({ id, visits, weight, plan, trainer, left, truth }: Member): string =>
+    `${id},${visits},${Number.isNaN(weight) ? "" : weight},${plan},${trainer},${left ? "yes" : "no"},${truth}\n`;
+  writeFileSync(
+    join(folder, "gym.csv"),
+    `id,visits,weight,plan,trainer,left,churn_truth\n${MEMBERS.map(line).join("")}`,
+  );
+});
+after(() => rmSync(folder, { recursive: true, force: true }));
+
+async function trainGym(dataset: DatasetSpecification = GYM, change: Partial<TrainOptions> = {}): Promise<TrainResult> {
+  const path = join(folder, `dataset-${specification++}.json`);
+  writeFileSync(path, JSON.stringify(dataset));
+  return train({
+    dataset: path,
+    data: join(folder, "gym.csv"),
+    out: join(folder, "model"),
+    parameters: { ...DEFAULT_FOREST_PARAMETERS, nEstimators: 30 },
+    seed: SEED,
+    tracking: { folder: join(folder, "mlruns"), experiment: "churn" },
+    now: () => new Date("2026-11-25T12:00:00Z"),
+    log: pino({ level: "silent" }),
+    ...change,
+  });
+}
+
+/** The model's own scores of members, by the row path. */
+function scoresOf(model: Model, members: readonly Member[]): Float64Array {
+  return Float64Array.from(members, ({ visits, weight, plan, trainer }) =>
+    model.predictRow({ visits, weight, plan, trainer: trainer ? 1 : 0 }),
+  );
+}
+
+const labelsOf = (members: readonly Member[]): Uint8Array => Uint8Array.from(members, ({ left }) => left);
+const held = MEMBERS.filter(({ id }) => isHeldOut(id));
+const trainedOn = MEMBERS.filter(({ id }) => !isHeldOut(id));
+
+describe("what training says of a model", () => {
+  test("is measured on the held-out customers, all of them and nobody else", async () => {
+    const { manifest, directory } = await trainGym();
+
+    const scores = scoresOf(Model.load(directory), held);
+    const decision = { threshold: manifest.threshold.value };
+    assert.deepEqual(manifest.metrics, computeMetrics({ scores, labels: labelsOf(held) }, decision, SEED));
+    assert.deepEqual(manifest.confusionMatrix, confusionMatrix({ scores, labels: labelsOf(held) }, decision.threshold));
+    const { rows, trainingRows } = manifest.lineage.data;
+    assert.deepEqual([rows, trainingRows], [MEMBERS.length, trainedOn.length]);
+  });
+
+  test("stands beside a guess of the training rows' base rate, and beside the truth", async () => {
+    const { manifest } = await trainGym();
+
+    const labels = labelsOf(held);
+    const decision = { threshold: manifest.threshold.value };
+    const rate = labelsOf(trainedOn).reduce((sum, label) => sum + label, 0) / trainedOn.length;
+    const guess = new Float64Array(held.length).fill(rate);
+    const truth = Float64Array.from(held, (member) => member.truth);
+    assert.deepEqual(manifest.baselines, {
+      base_rate: computeMetrics({ scores: guess, labels }, decision, SEED),
+      truth: computeMetrics({ scores: truth, labels }, decision, SEED),
+    });
+  });
+
+  test("is told for each group of a slice", async () => {
+    const { manifest, directory } = await trainGym();
+
+    const groups = manifest.slices.map(({ column, level, rows }) => `${column} ${level} ${rows}`).sort();
+    const count = (isIn: (member: Member) => boolean): number => held.filter(isIn).length;
+    const plans = ["day", "full", "student"].map((name) => `plan ${name} ${count(({ plan }) => plan === name)}`);
+    const trainers = [false, true].map((has) => `trainer ${has} ${count(({ trainer }) => trainer === has)}`);
+    assert.deepEqual(groups, [...plans, ...trainers]);
+    const day = held.filter(({ plan }) => plan === "day");
+    assert.deepEqual(
+      manifest.slices.find(({ level }) => level === "day")?.metrics,
+      computeMetrics(
+        { scores: scoresOf(Model.load(directory), day), labels: labelsOf(day) },
+        { threshold: manifest.threshold.value },
+        SEED,
+      ),
+    );
+  });
+});
+
+describe("the threshold of a model", () => {
+  test("is the most profitable one where the specification has economics, near break-even", async () => {
+    const { manifest } = await trainGym({ ...GYM, economics: ECONOMICS });
+
+    // A contacted churner is worth 0.5 × (500 − 60) − 5 = 215, a stayer −65: break-even at 65 / 280.
+    assert.equal(manifest.threshold.method, "expected_profit");
+    assert.match(manifest.threshold.reason, /worth 215, a contacted stayer -65; break-even at P\(churn\) = 0\.232$/);
+    assert(Math.abs(manifest.threshold.value - 65 / 280) < 0.15, String(manifest.threshold.value));
+    assert(manifest.metrics.profit_per_customer.value > 0);
+  });
+
+  test("is out of reach, and says so, when no contact pays", async () => {
+    const { manifest } = await trainGym({ ...GYM, economics: { ...ECONOMICS, customerValue: 65 } });
+
+    assert.equal(manifest.confusionMatrix.truePositives + manifest.confusionMatrix.falsePositives, 0);
+    assert.match(manifest.threshold.reason, /^no contact pays: a contacted churner is worth -2\.5/);
+  });
+
+  test("is that of the best F1 without economics", async () => {
+    assert.equal((await trainGym()).manifest.threshold.method, "f1");
+  });
+});
+
+test("the example of a model keeps to the bounds of the specification, also when most values do not", async () => {
+  const { manifest, findings } = await trainGym();
+
+  assert(findings.visits > MEMBERS.length / 2);
+  assert.equal(manifest.inputExample.visits, 8);
+});
+
+test("the data, the parameters and the seed decide a model's content; threads and the clock do not", async () => {
+  const { contentSha256 } = (await trainGym(GYM, { nJobs: 1 })).manifest;
+  const hash = async (change: Partial<TrainOptions>): Promise<string> =>
+    (await trainGym(GYM, change)).manifest.contentSha256;
+
+  assert.equal(await hash({ nJobs: 2, now: () => new Date("2027-01-01T00:00:00Z") }), contentSha256);
+  assert.notEqual(await hash({ seed: SEED + 1 }), contentSha256);
+  assert.notEqual(
+    await hash({ parameters: { ...DEFAULT_FOREST_PARAMETERS, nEstimators: 30, maxDepth: 5 } }),
+    contentSha256,
+  );
+});
+
+test("prediction tells of levels that the model has not seen, and of columns it does not know", async () => {
+  const { directory } = await trainGym();
+  const data = join(folder, "new.csv");
+  writeFileSync(data, "id,visits,plan,trainer,shoes\na,1,day,true,red\nb,99,zebra,true,red\nc,2,yoga,false,red\n");
+
+  const result = await predict({ model: directory, data, out: join(folder, "scores.csv") });
+
+  assert.deepEqual(result.findings, { visits: 1, plan: 2 });
+  assert.deepEqual([result.missingColumns, result.extraColumns], [["weight"], ["shoes"]]);
+});
