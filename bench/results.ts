@@ -3,6 +3,7 @@
  */
 import { existsSync, readFileSync, writeFileSync } from "node:fs";
 import { arch, availableParallelism, cpus, totalmem } from "node:os";
+import { markdownTable } from "../training/src/report.ts";
 
 const RESULTS = new URL("RESULTS.md", import.meta.url);
 const TITLE = "# Results\n\nWritten by the benches, each its own section; the command stands on top of it.\n";
@@ -24,18 +25,10 @@ export function atMost(name: string, got: number, bound: number, digits = 4): Ch
 }
 
 export function checkTable(checks: readonly Check[]): string {
-  return table(
+  return markdownTable([
     ["must hold", "expected", "got", ""],
-    checks.map(({ name, expected, got, holds }) => [name, expected, got, holds ? "holds" : "**FAILS**"]),
-  );
-}
-
-/** A Markdown table whose columns also line up in a terminal. */
-export function table(header: readonly string[], rows: readonly (readonly string[])[]): string {
-  const widths = header.map((name, i) => Math.max(name.length, 3, ...rows.map((row) => row[i].length)));
-  const line = (cells: readonly string[]): string =>
-    `| ${cells.map((cell, i) => cell.padEnd(widths[i])).join(" | ")} |`;
-  return [line(header), line(widths.map((width) => "-".repeat(width))), ...rows.map(line)].join("\n");
+    ...checks.map(({ name, expected, got, holds }) => [name, expected, got, holds ? "holds" : "**FAILS**"]),
+  ]);
 }
 
 /** Where and when: one line. */

@@ -34,8 +34,12 @@ export interface Expression {
   evaluateColumns(table: Table): Float64Array;
 }
 
-/** What an expression may refer to: name → the type of its values. */
-export type Scope = ReadonlyMap<string, ValueType>;
+/** What an expression may refer to. */
+export interface Scope {
+  readonly names: readonly string[];
+  /** The type of a name's values; undefined for a name that is not there. */
+  typeOf(name: string): ValueType | undefined;
+}
 
 type Node =
   | { readonly kind: "literal"; readonly value: number; readonly type: "number" | "condition" }
@@ -151,9 +155,9 @@ class Checker {
   }
 
   typeOf(ast: AnyNode & { type: "Identifier" }): ValueType {
-    const type = this.scope.get(ast.name);
+    const type = this.scope.typeOf(ast.name);
     if (type !== undefined) return type;
-    throw this.fault(ast.start, `unknown name "${ast.name}": expected one of ${[...this.scope.keys()].join(", ")}`);
+    throw this.fault(ast.start, `unknown name "${ast.name}": expected one of ${this.scope.names.join(", ")}`);
   }
 
   operation(

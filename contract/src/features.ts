@@ -37,9 +37,14 @@ export function compileFeatures(dataset: DatasetSpecification, source: string): 
   return [...columns, ...derivedFeatures(dataset, source)];
 }
 
+/** Longer than anyone would write; keeps recursion far from the stack's end. */
+const MAX_CHAIN = 100;
+
 /** Types of derived features are found by following references, so the order they stand in is free. */
 function derivedFeatures(dataset: DatasetSpecification, source: string): Feature[] {
   const sources = new Map(Object.entries(dataset.features ?? {}));
+  const columns = columnTypes(dataset);
+  const names = [...columns.keys(), ...sources.keys()];
   const done = new Map<string, Expression>();
   const compile = (name: string, above: readonly string[]): Expression => {
     const known = done.get(name);
@@ -48,8 +53,16 @@ function derivedFeatures(dataset: DatasetSpecification, source: string): Feature
       const cycle = [...above.slice(above.indexOf(name)), name].join(" → ");
       throw new ChurnError("CHURN_ERR_DATASET_INVALID", `${source}: /features/${name}: defined by itself: ${cycle}`);
     }
-    const scope = new LazyScope(columnTypes(dataset), sources, (other) => compile(other, [...above, name]).type);
-    const expression = compileExpression(sources.get(name) as string, scope, `${source}: /features/${name}`);
+    if (above.length === MAX_CHAIN) {
+      throw new ChurnError(
+        "CHURN_ERR_DATASET_INVALID",
+        `${source}: /features/${name}: expected features that build on at most ${MAX_CHAIN} others in a row`,
+      );
+    }
+    const typeOf = (other: string): ValueType | undefined =>
+      sources.has(other) ? compile(other, [...above, name]).type : columns.get(other);
+    const path = `${source}: /features/${name}`;
+    const expression = compileExpression(sources.get(name) as string, { names, typeOf }, path);
     done.set(name, expression);
     return expression;
   };
@@ -63,24 +76,6 @@ function columnTypes(dataset: DatasetSpecification): Map<string, ValueType> {
     return declared === "boolean" ? "condition" : "number";
   };
   return new Map(featureColumnNames(dataset).map((name) => [name, type(name)]));
-}
-
-/** Columns with their types, and derived features whose type is found only when it is asked for. */
-class LazyScope extends Map<string, ValueType> {
-  readonly resolve: (name: string) => ValueType;
-
-  constructor(
-    columns: ReadonlyMap<string, ValueType>,
-    derived: ReadonlyMap<string, string>,
-    resolve: (name: string) => ValueType,
-  ) {
-    super([...columns, ...[...derived.keys()].map((name): [string, ValueType] => [name, "number"])]);
-    this.resolve = (name) => (derived.has(name) ? resolve(name) : (columns.get(name) as ValueType));
-  }
-
-  override get(name: string): ValueType | undefined {
-    return this.has(name) ? this.resolve(name) : undefined;
-  }
 }
 
 /** Features in an order in which each comes after those it reads. */

@@ -3,12 +3,13 @@ import { describe, test } from "node:test";
 import fc from "fast-check";
 import { ChurnError, compileExpression, MISSING_CODE, type Row, type Scope, type Table } from "../src/index.ts";
 
-const SCOPE: Scope = new Map([
+const TYPES = new Map<string, ReturnType<Scope["typeOf"]>>([
   ["x", "number"],
   ["y", "number"],
   ["flag", "condition"],
   ["plan", "text"],
 ]);
+const SCOPE: Scope = { names: [...TYPES.keys()], typeOf: (name) => TYPES.get(name) };
 
 const LEVELS = ["a", "b", "c"];
 

@@ -53,7 +53,8 @@ function number(metric: Metric | undefined): string {
   return metric === undefined ? "–" : metric.value.toFixed(4);
 }
 
-function markdownTable(rows: readonly (readonly string[])[]): string {
+/** A Markdown table whose columns also line up in a terminal; the first row is its header. */
+export function markdownTable(rows: readonly (readonly string[])[]): string {
   const widths = rows[0].map((_, column) => Math.max(...rows.map((row) => row[column].length)));
   const line = (cells: readonly string[]): string =>
     `| ${cells.map((cell, i) => cell.padEnd(widths[i])).join(" | ")} |`;

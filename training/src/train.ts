@@ -65,6 +65,7 @@ export async function train(options: TrainOptions): Promise<TrainResult> {
   log.info({ event: "train.started", dataset: dataset.name, data: source.path, seed }, "training started");
 
   onProgress("reading customers");
+  const dataSha256 = await hashData(source); // before it is read: a file that changes meanwhile is not what was trained on
   const reader = await openCustomers(source, dataset, { labelled: true });
   const { extraColumns } = reader;
   const set = await readTrainingSet(reader, source.path, dataset, features).finally(reader.close);
@@ -90,7 +91,7 @@ export async function train(options: TrainOptions): Promise<TrainResult> {
   onProgress("evaluating");
   const threshold = chooseThreshold({ scores: outOfBagScores, labels: training.labels }, dataset.economics);
   const scores = new ForestKernel(forest).predictColumns(holdout.columns, holdout.rows);
-  const evaluation = evaluate(holdout, scores, {
+  const evaluation = await evaluate(holdout, scores, {
     dataset,
     features,
     encodings: set.encodings,
@@ -117,7 +118,7 @@ export async function train(options: TrainOptions): Promise<TrainResult> {
     reference,
     inputExample: typicalCustomer(dataset, reference.features),
     lineage: {
-      data: { sha256: await hashData(source), rows: set.rows, trainingRows: training.rows },
+      data: { sha256: dataSha256, rows: set.rows, trainingRows: training.rows },
       seed,
       files: source.files,
       code: describeCode(),

@@ -15,7 +15,7 @@ import {
   type Table,
   TRUTH_COLUMN,
 } from "@churn/contract";
-import { type DuckDBConnection, DuckDBInstance } from "@duckdb/node-api";
+import { type DuckDBConnection, DuckDBInstance, quotedIdentifier, quotedString } from "@duckdb/node-api";
 import duckdb from "@duckdb/node-bindings";
 import type { DataSource } from "./source.ts";
 
@@ -41,7 +41,7 @@ export interface CustomerReader {
 }
 
 /** A cell as text; blanks are missing everywhere. */
-const text = (name: string): string => `nullif(trim(CAST(${quoted(name)} AS VARCHAR)), '')`;
+const text = (name: string): string => `nullif(trim(CAST(${quotedIdentifier(name)} AS VARCHAR)), '')`;
 
 /** Types of Parquet whose values are doubles as they stand; others (decimals, float32) go by their text. */
 const IS_NUMBER = /^(DOUBLE|U?(TINYINT|SMALLINT|INTEGER|BIGINT))$/;
@@ -145,8 +145,8 @@ function describeCsv(path: string, text: string): DataFile {
   if (repeated !== undefined) {
     throw invalid({ path }, `expected each column once, in upper or lower case, got "${repeated}" more than once`);
   }
-  const dialect = [`delim = ${literal(DELIMITERS[headers.indexOf(names)])}`, `quote = '"'`, `escape = '"'`];
-  const columns = names.map((name, index) => `${literal(name || `column ${index + 1}`)}: 'VARCHAR'`);
+  const dialect = [`delim = ${quotedString(DELIMITERS[headers.indexOf(names)])}`, `quote = '"'`, `escape = '"'`];
+  const columns = names.map((name, index) => `${quotedString(name || `column ${index + 1}`)}: 'VARCHAR'`);
   const options = ["header = true", "auto_detect = false", ...dialect, `columns = {${columns.join(", ")}}`];
   return { path, names, table: `read_csv(${fileLiteral(path)}, ${options.join(", ")})` };
 }
@@ -215,7 +215,7 @@ async function scan(
     categories.map((name, index) => [name, (lists[index]?.items ?? []).filter((level) => level !== null)]),
   );
   for (const [name, values] of levels) {
-    const list = values.length === 0 ? "" : values.map(literal).join(", ");
+    const list = values.length === 0 ? "" : values.map(quotedString).join(", ");
     await run(connection, source, `CREATE TEMP TYPE ${levelType(name)} AS ENUM (${list})`);
   }
   return { rows: rows as number, levels };
@@ -231,14 +231,14 @@ function isStoredAsNumber(dataset: DatasetSpecification, name: string, types: Co
 
 /** A number or boolean as SQL; a filled cell that is neither has been refused. */
 function numberSql(dataset: DatasetSpecification, name: string, types: ColumnTypes): string {
-  if (isStoredAsNumber(dataset, name, types)) return toDouble(quoted(name));
+  if (isStoredAsNumber(dataset, name, types)) return toDouble(quotedIdentifier(name));
   return toDouble(`CAST(${text(name)} AS ${sqlType(dataset, name)})`);
 }
 
 /** A key as text. A whole number is written without a point, whatever type it was stored as. */
 function keySql(name: string, types: ColumnTypes): string {
   if (types.get(name) !== "DOUBLE") return text(name);
-  const column = quoted(name);
+  const column = quotedIdentifier(name);
   const isWhole = `${column} = trunc(${column}) AND abs(${column}) <= ${Number.MAX_SAFE_INTEGER}`;
   return `CASE WHEN ${isWhole} THEN CAST(CAST(${column} AS BIGINT) AS VARCHAR) ELSE ${text(name)} END`;
 }
@@ -248,7 +248,7 @@ const isBad = (dataset: DatasetSpecification, name: string): string =>
   `${text(name)} IS NOT NULL AND TRY_CAST(${text(name)} AS ${sqlType(dataset, name)}) IS NULL`;
 
 /** The enumeration type that turns a column's levels into codes. */
-const levelType = (name: string): string => quoted(`levels of ${name}`);
+const levelType = (name: string): string => quotedIdentifier(`levels of ${name}`);
 
 /** Finds the first of a column's bad cells, for the message. */
 async function badNumber(
@@ -303,7 +303,7 @@ function isPositive({ target }: DatasetSpecification): string {
   const equals = (type: string): string => `coalesce(TRY_CAST(${value} AS ${type}) = ${target.positive}, false)`;
   if (typeof target.positive === "number") return equals("DOUBLE");
   if (typeof target.positive === "boolean") return equals("BOOLEAN");
-  return `${value} = ${literal(target.positive)}`;
+  return `${value} = ${quotedString(target.positive)}`;
 }
 
 interface Selection {
@@ -393,7 +393,5 @@ function invalid({ path }: { readonly path: string }, message: string): ChurnErr
   return new ChurnError("CHURN_ERR_DATA_INVALID", `${path}: ${message}`);
 }
 
-const literal = (value: string): string => `'${value.replaceAll("'", "''")}'`;
 /** A path that DuckDB does not take for a glob. */
-const fileLiteral = (path: string): string => literal(path.replaceAll(/[*?[]/g, "[$&]"));
-const quoted = (name: string): string => `"${name.replaceAll('"', '""')}"`;
+const fileLiteral = (path: string): string => quotedString(path.replaceAll(/[*?[]/g, "[$&]"));

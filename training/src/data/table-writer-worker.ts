@@ -15,6 +15,8 @@ import {
   type DuckDBType,
   ENUM,
   INTEGER,
+  quotedIdentifier,
+  quotedString,
   VARCHAR,
 } from "@duckdb/node-api";
 import duckdb from "@duckdb/node-bindings";
@@ -75,13 +77,11 @@ async function run(input: WriterInput, report: (message: WorkerMessage) => void)
 
 function copyStatement({ path, format, columns }: WriterInput): string {
   const selected = columns.map(({ name, values }) =>
-    values === undefined ? quoted(name) : `CAST(${quoted(name)} AS VARCHAR) AS ${quoted(name)}`,
+    values === undefined
+      ? quotedIdentifier(name)
+      : `CAST(${quotedIdentifier(name)} AS VARCHAR) AS ${quotedIdentifier(name)}`,
   );
-  return `COPY (SELECT ${selected.join(", ")} FROM row_source()) TO '${path.replaceAll("'", "''")}' (${FORMAT_OPTIONS[format]}, USE_TMP_FILE false)`;
-}
-
-function quoted(name: string): string {
-  return `"${name.replaceAll('"', '""')}"`;
+  return `COPY (SELECT ${selected.join(", ")} FROM row_source()) TO ${quotedString(path)} (${FORMAT_OPTIONS[format]}, USE_TMP_FILE false)`;
 }
 
 /** The table function `row_source()`: cuts the blocks that arrive into chunks. */

@@ -2,6 +2,7 @@
  * How a model does on customers it has never seen: its metrics beside those of a base-rate guess and, where it
  * is known, of the truth, and its metrics on each slice of the customers.
  */
+import { setImmediate as turn } from "node:timers/promises";
 import type {
   CategoryEncodings,
   DatasetSpecification,
@@ -26,36 +27,44 @@ export interface EvaluationContext {
   readonly seed: number;
 }
 
+type Measure = (scores: Float64Array, labels: Uint8Array) => Promise<Metrics>;
+
 /** @param scores P(churn) of each row of the holdout. */
-export function evaluate(holdout: Sample, scores: Float64Array, context: EvaluationContext): Evaluation {
+export async function evaluate(holdout: Sample, scores: Float64Array, context: EvaluationContext): Promise<Evaluation> {
   const { dataset, baseRate, threshold, seed } = context;
   const decision = { threshold, economics: dataset.economics };
-  const measure = (values: Float64Array, labels: Uint8Array): Metrics =>
-    computeMetrics({ scores: values, labels }, decision, seed);
+  const measure: Measure = async (values, truths) => {
+    await turn(); // resampling takes a while: progress can be shown, and a signal be seen
+    return computeMetrics({ scores: values, labels: truths }, decision, seed);
+  };
   const { rows, labels, truth } = holdout;
   return {
-    metrics: measure(scores, labels),
+    metrics: await measure(scores, labels),
     confusionMatrix: confusionMatrix({ scores, labels }, threshold),
     baselines: {
-      base_rate: measure(new Float64Array(rows).fill(baseRate), labels),
-      ...(truth && { truth: measure(truth, labels) }),
+      base_rate: await measure(new Float64Array(rows).fill(baseRate), labels),
+      ...(truth && { truth: await measure(truth, labels) }),
     },
-    slices: (dataset.slices ?? []).flatMap((column) => measureSlice(column, holdout, scores, context, measure)),
+    slices: await measureSlices(holdout, scores, context, measure),
   };
 }
 
-/** The metrics of each group of a column; a boolean's levels are "false" and "true". */
-function measureSlice(
-  column: string,
+/** The metrics of each group of each slice; a boolean's levels are "false" and "true". */
+async function measureSlices(
   { rows, columns, labels }: Sample,
   scores: Float64Array,
-  { features, encodings }: EvaluationContext,
-  measure: (scores: Float64Array, labels: Uint8Array) => Metrics,
-): SliceMetrics[] {
-  const values = columns[features.findIndex(({ name }) => name === column)];
-  return (encodings[column] ?? ["false", "true"]).flatMap((level, code) => {
-    const members = Uint32Array.from({ length: rows }, (_, row) => row).filter((row) => values[row] === code);
-    if (members.length === 0) return [];
-    return [{ column, level, rows: members.length, metrics: measure(take(scores, members), take(labels, members)) }];
-  });
+  { dataset, features, encodings }: EvaluationContext,
+  measure: Measure,
+): Promise<SliceMetrics[]> {
+  const slices: SliceMetrics[] = [];
+  for (const column of dataset.slices ?? []) {
+    const values = columns[features.findIndex(({ name }) => name === column)];
+    for (const [code, level] of (encodings[column] ?? ["false", "true"]).entries()) {
+      const members = Uint32Array.from({ length: rows }, (_, row) => row).filter((row) => values[row] === code);
+      if (members.length === 0) continue;
+      const metrics = await measure(take(scores, members), take(labels, members));
+      slices.push({ column, level, rows: members.length, metrics });
+    }
+  }
+  return slices;
 }
