@@ -11,9 +11,10 @@ import { mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
+import { markdownTable } from "../training/src/report.ts";
 import { churn } from "./command.ts";
 import { PythonScript } from "./python.ts";
-import { atLeast, atMost, checkTable, describeMachine, table, writeSection } from "./results.ts";
+import { atLeast, atMost, checkTable, describeMachine, writeSection } from "./results.ts";
 
 const pathOf = (name: string): string => fileURLToPath(new URL(name, import.meta.url));
 const DATASET = pathOf("../datasets/telco/dataset.json");
@@ -89,8 +90,8 @@ function report(qualities: Answer["qualities"], versions: Answer["versions"]): b
       "so it also keeps a fifth of its customers aside as holdout; scikit-learn's models are fitted on all of them,",
       "with medians for missing numbers and one-hot categories; both forests have `n_estimators=300, max_depth=12`.",
     ].join("\n"),
-    table(header("ROC AUC"), rows("auc")),
-    table(header("log-loss"), rows("logLoss")),
+    markdownTable([header("ROC AUC"), ...rows("auc")]),
+    markdownTable([header("log-loss"), ...rows("logLoss")]),
     checkTable(checks),
   ].join("\n\n");
   process.stdout.write(`${body}\n`);

@@ -28,10 +28,11 @@ import { findData } from "../training/src/data/source.ts";
 import { readTrainingSet } from "../training/src/data/training-set.ts";
 import { DEFAULT_FOREST_PARAMETERS } from "../training/src/forest/parameters.ts";
 import { fitForest } from "../training/src/forest/random-forest.ts";
+import { markdownTable } from "../training/src/report.ts";
 import { startService } from "../training/src/running-service.ts";
 import { churn } from "./command.ts";
 import { PythonScript } from "./python.ts";
-import { atLeast, atMost, type Check, checkTable, describeMachine, median, table, writeSection } from "./results.ts";
+import { atLeast, atMost, type Check, checkTable, describeMachine, median, writeSection } from "./results.ts";
 
 const DATASET = fileURLToPath(new URL("../datasets/customers/dataset.json", import.meta.url));
 
@@ -264,17 +265,15 @@ function report(
     "`npm run bench:train`",
     describeMachine(versions),
     `Fitted on ${rows} generated customers, judged on ${rows} others. Seconds are of the fit alone, on all cores:`,
-    table(
+    markdownTable([
       ["", "seconds (median)", "fits", "to ours", "ROC AUC", "log-loss", "share of achievable AUC"],
-      [
-        ...(Object.keys(entries) as Contestant[]).map((who) => {
-          const time = seconds(entries[who]);
-          const ratio = `${(time / seconds(ours)).toFixed(1)} ×`;
-          return quality(NAMES[who], entries[who], [time.toFixed(2), String(entries[who].seconds.length), ratio]);
-        }),
-        quality("the true probability", truth, ["", "", ""]),
-      ],
-    ),
+      ...(Object.keys(entries) as Contestant[]).map((who) => {
+        const time = seconds(entries[who]);
+        const ratio = `${(time / seconds(ours)).toFixed(1)} ×`;
+        return quality(NAMES[who], entries[who], [time.toFixed(2), String(entries[who].seconds.length), ratio]);
+      }),
+      quality("the true probability", truth, ["", "", ""]),
+    ]),
     [
       "This forest has its default parameters, and its seconds include binning and out-of-bag scores of 20,000 rows. scikit-learn's",
       "is `n_estimators=300, max_depth=12, n_jobs=-1, random_state=0`, without out-of-bag scores; boosting has its",

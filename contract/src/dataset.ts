@@ -9,7 +9,8 @@ import { readFileSync } from "node:fs";
 import { Ajv } from "ajv";
 import datasetSchema from "../dataset.schema.json" with { type: "json" };
 import { ChurnError, type Issue } from "./errors.ts";
-import { schemaIssues } from "./schema-issues.ts";
+import { fieldPointer, schemaIssues } from "./schema-issues.ts";
+import { type AnyNode, parse } from "./syntax.ts";
 
 export type ColumnType = "number" | "integer" | "category" | "boolean" | "date" | "text";
 
@@ -56,6 +57,12 @@ export interface DatasetSpecification {
 /** A generator's true probability of churn: reported against, never a feature. */
 export const TRUTH_COLUMN = "churn_truth";
 
+/** Columns of batch predictions, beside the key. */
+const PREDICTION_COLUMNS: ReadonlySet<string> = new Set(["churn_probability", "churn_prediction"]);
+
+/** Names that a JavaScript object or a JSON Schema of such a field would misunderstand. */
+const RESERVED_NAMES: ReadonlySet<string> = new Set(["__proto__", "$ref", "$id", "properties"]);
+
 const FEATURE_TYPES: ReadonlySet<ColumnType> = new Set(["number", "integer", "category", "boolean"]);
 const SLICE_TYPES: ReadonlySet<ColumnType> = new Set(["category", "boolean"]);
 
@@ -91,7 +98,28 @@ export function readDataset(path: string): DatasetSpecification {
       cause,
     });
   }
-  return parseDataset(value, path);
+  const dataset = parseDataset(value, path);
+  const repeated = [...repeatedFields(parse(text), "")];
+  if (repeated.length > 0) {
+    throw invalid(
+      path,
+      repeated.map((pointer) => ({ path: pointer, message: "expected this field once, got it again" })),
+    );
+  }
+  return dataset;
+}
+
+/** JSON Pointers of the fields that an object of a JSON text has again: JSON.parse keeps the last one, silently. */
+function* repeatedFields(node: AnyNode, pointer: string): Generator<string> {
+  if (node.type !== "ObjectExpression") return; // no list of a specification holds objects
+  const seen = new Set<unknown>();
+  for (const property of node.properties) {
+    if (property.type !== "Property" || property.key.type !== "Literal") continue;
+    const path = fieldPointer(pointer, String(property.key.value));
+    if (seen.has(path)) yield path;
+    seen.add(path);
+    yield* repeatedFields(property.value, path);
+  }
 }
 
 /**
@@ -115,7 +143,7 @@ function contradictions(dataset: DatasetSpecification): Issue[] {
   const report = (path: string, message: string) => issues.push({ path, message });
 
   for (const [name, column] of Object.entries(dataset.columns)) {
-    const path = `/columns/${name}`;
+    const path = fieldPointer("/columns", name);
     const isNumber = column.type === "number" || column.type === "integer";
     if (!isNumber && (column.minimum !== undefined || column.maximum !== undefined)) {
       report(path, `minimum and maximum are for numbers, but the type is "${column.type}"`);
@@ -128,8 +156,12 @@ function contradictions(dataset: DatasetSpecification): Issue[] {
     }
   }
   for (const field of ["columns", "features"] as const) {
-    if (!Object.hasOwn(dataset[field] ?? {}, "__proto__")) continue;
-    report(`/${field}/__proto__`, "expected another name: JavaScript keeps this one for itself");
+    for (const name of Object.keys(dataset[field] ?? {}).filter((other) => RESERVED_NAMES.has(other))) {
+      report(`/${field}/${name}`, "expected another name: JavaScript or JSON Schema keeps this one for itself");
+    }
+  }
+  if (dataset.key !== undefined && PREDICTION_COLUMNS.has(dataset.key)) {
+    report("/key", `expected another name: predictions have a column "${dataset.key}"`);
   }
   for (const name of featureColumnNames(dataset)) {
     const { type } = dataset.columns[name];

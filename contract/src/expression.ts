@@ -7,7 +7,6 @@
  * Both compilations call the same scalar functions (`operators.ts`), so they agree bit for bit. Text
  * columns appear only in comparisons with a literal and in `isMissing`; every other value is a double.
  */
-import { type AnyNode, type Expression as Ast, parseExpressionAt, tokenizer } from "acorn";
 import { ChurnError } from "./errors.ts";
 import {
   BINARY_OPERATORS,
@@ -18,6 +17,7 @@ import {
   UNARY_OPERATORS,
   type ValueType,
 } from "./operators.ts";
+import { type AnyNode, type Expression as Ast, parse, type SyntaxFault } from "./syntax.ts";
 import { type CategoryColumn, MISSING_CODE, type Table } from "./table.ts";
 
 /** One customer's values by column: a number (NaN is missing), or text (null is missing). */
@@ -96,15 +96,10 @@ class Checker {
 
   parse(): Ast {
     try {
-      const options = { ecmaVersion: 2022, preserveParens: true } as const;
-      const tree = parseExpressionAt(this.source, 0, options);
-      const rest = tokenizer(this.source.slice(tree.end), options).getToken();
-      if (rest.type.label === "eof") return tree;
-      throw this.fault(tree.end + rest.start, "expected the expression to end here");
+      return parse(this.source);
     } catch (error) {
-      if (error instanceof ChurnError) throw error;
       // Acorn appends " (line:column)"; the position is given in our own way.
-      const { pos = 0, message } = error as { pos?: number; message: string };
+      const { pos = 0, message } = error as SyntaxFault;
       throw this.fault(pos, message.replace(/ \(\d+:\d+\)$/, "").toLowerCase());
     }
   }

@@ -1,4 +1,5 @@
 /** What both planes share. */
+export * from "./aside.ts";
 export * from "./dataset.ts";
 export * from "./errors.ts";
 export * from "./expression.ts";

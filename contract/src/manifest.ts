@@ -133,6 +133,8 @@ export function modelVersion(created: string, contentSha256: string): string {
   return `${time}-${contentSha256.slice(0, 8)}`;
 }
 
+export const IS_VERSION = /^\d{8}T\d{6}Z-[0-9a-f]{8}$/;
+
 export function sha256(data: string | Uint8Array): string {
   return createHash("sha256").update(data).digest("hex");
 }

@@ -6,7 +6,8 @@
  * checksums, the forest's indices, and that features, encodings and forest fit each other.
  */
 import { existsSync, mkdirSync, readdirSync, readFileSync, renameSync, rmSync, statSync, writeFileSync } from "node:fs";
-import { basename, dirname, join, resolve } from "node:path";
+import { dirname, join, resolve } from "node:path";
+import { asidePath, isFolder, makeFolders, removeAbandoned } from "./aside.ts";
 import { parseDataset } from "./dataset.ts";
 import { ChurnError } from "./errors.ts";
 import { compileFeatures, type Feature } from "./features.ts";
@@ -16,6 +17,7 @@ import {
   contentHash,
   FOREST_FILE,
   FORMAT_VERSION,
+  IS_VERSION,
   MANIFEST_FILE,
   type ModelContent,
   type ModelManifest,
@@ -32,7 +34,6 @@ export interface ModelFiles {
 
 /** Where the old directory waits during a swap. */
 const replacedPath = (directory: string): string => `${directory}.replaced`;
-const asidePrefix = (directory: string): string => `.${basename(directory)}.new-`;
 
 /**
  * Checks that a model may be written to a path: that nothing is there, or nothing but a model. What is there
@@ -52,14 +53,23 @@ export function checkReplaceable(path: string): void {
 /** @param path As the message names it. */
 function checkHoldsModel(directory: string, path: string): void {
   if (!existsSync(directory)) return;
-  const isFolder = statSync(directory).isDirectory();
-  const foreign = isFolder ? readdirSync(directory).find((name) => !MODEL_FILES.has(name)) : "a file";
-  if (foreign === undefined) return;
-  const got = isFolder ? `a folder that also holds "${foreign}"` : foreign;
+  const got = foreignContent(directory);
+  if (got === undefined) return;
   throw new ChurnError(
     "CHURN_ERR_OPTION_INVALID",
     `${path}: expected a model directory or nothing, as it is going to be replaced, got ${got}: name another path`,
   );
+}
+
+/** What a path holds that is no model, in words. */
+function foreignContent(directory: string): string | undefined {
+  if (!isFolder(directory)) return "a file";
+  try {
+    const foreign = readdirSync(directory).find((name) => !MODEL_FILES.has(name));
+    return foreign && `a folder that also holds "${foreign}"`;
+  } catch (cause) {
+    return `a folder that cannot be read (${(cause as Error).message})`;
+  }
 }
 
 const MODEL_FILES: ReadonlySet<string> = new Set([MANIFEST_FILE, FOREST_FILE, CARD_FILE]);
@@ -95,10 +105,11 @@ export function writeModelDirectory(
   const cardText = card(draft);
   const manifest = { ...draft, files: { ...draft.files, [CARD_FILE]: sha256(cardText) } };
 
-  const aside = join(dirname(directory), `${asidePrefix(directory)}${process.pid}`);
+  const aside = asidePath(directory);
   try {
-    mkdirSync(dirname(directory), { recursive: true });
+    makeFolders(dirname(directory));
     removeAbandoned(directory);
+    finishSwap(directory);
     mkdirSync(aside);
     writeFileSync(join(aside, FOREST_FILE), forestFile, { flush: true });
     writeFileSync(join(aside, CARD_FILE), cardText, { flush: true });
@@ -115,31 +126,21 @@ export function writeModelDirectory(
 /** No system call Node offers exchanges two directories; between these two renames a reader finds `.replaced`. */
 function swap(aside: string, directory: string): void {
   const replaced = replacedPath(directory);
-  if (existsSync(directory)) {
-    rmSync(replaced, { recursive: true, force: true });
-    renameSync(directory, replaced);
-  }
+  if (existsSync(directory)) renameSync(directory, replaced);
   renameSync(aside, directory);
-  rmSync(replaced, { recursive: true, force: true });
-}
-
-/** What killed writers left: their unfinished directories, and a swap half done. */
-function removeAbandoned(directory: string): void {
-  if (!existsSync(directory) && existsSync(replacedPath(directory))) renameSync(replacedPath(directory), directory);
-  for (const name of readdirSync(dirname(directory))) {
-    if (name.startsWith(asidePrefix(directory)) && !isRunning(Number(name.slice(asidePrefix(directory).length)))) {
-      rmSync(join(dirname(directory), name), { recursive: true, force: true });
-    }
-  }
-}
-
-function isRunning(pid: number): boolean {
   try {
-    process.kill(pid, 0);
-    return pid !== process.pid;
-  } catch (error) {
-    return (error as NodeJS.ErrnoException).code === "EPERM"; // running, as another user
+    rmSync(replaced, { recursive: true, force: true });
+  } catch {
+    // The new model is in its place, which is what counts; the next writer comes by here again.
   }
+}
+
+/** Puts right what a writer left that was killed during its swap. */
+function finishSwap(directory: string): void {
+  const replaced = replacedPath(directory);
+  if (!existsSync(replaced)) return;
+  if (existsSync(directory)) rmSync(replaced, { recursive: true });
+  else renameSync(replaced, directory);
 }
 
 /**
@@ -208,6 +209,7 @@ function readManifest(path: string, directory: string): ModelManifest {
   const isWhole =
     typeof contentSha256 === "string" &&
     typeof version === "string" &&
+    IS_VERSION.test(version) &&
     Array.isArray(features) &&
     [...features, files, encodings, threshold, lineage].every(isObject);
   if (!isWhole) throw invalid(path, `${MANIFEST_FILE}: incomplete`);

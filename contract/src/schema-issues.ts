@@ -27,7 +27,12 @@ export function schemaIssues(errors: readonly ErrorObject[]): SchemaIssue[] {
 function pointer(error: ErrorObject): string {
   const field = error.params.missingProperty ?? error.params.additionalProperty;
   if (field === undefined) return error.instancePath;
-  return `${error.instancePath}/${String(field).replaceAll("~", "~0").replaceAll("/", "~1")}`;
+  return fieldPointer(error.instancePath, String(field));
+}
+
+/** The JSON Pointer of an object's field. */
+export function fieldPointer(parent: string, field: string): string {
+  return `${parent}/${field.replaceAll("~", "~0").replaceAll("/", "~1")}`;
 }
 
 function expectation(error: ErrorObject): string {

@@ -1,6 +1,9 @@
 import assert from "node:assert/strict";
+import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
 import { test } from "node:test";
-import { ChurnError, parseDataset } from "../src/index.ts";
+import { ChurnError, parseDataset, readDataset } from "../src/index.ts";
 
 const VALID = {
   name: "shop",
@@ -74,6 +77,21 @@ const FAULTS: readonly (readonly [string, Record<string, unknown>, RegExp])[] = 
     /\/columns: expected at least one column that is a feature/,
   ],
   [
+    "a name that JSON Schema keeps for itself",
+    { columns: { ...VALID.columns, $ref: { type: "number" } } },
+    /\/columns\/\$ref: expected another name/,
+  ],
+  [
+    "a key that is called like a column of predictions",
+    { key: "churn_probability" },
+    /\/key: expected another name: predictions have a column "churn_probability"/,
+  ],
+  [
+    "economics beyond all measure",
+    { economics: { customerValue: 1e300, contactCost: 1, offerCost: 1, offerAcceptance: 1 } },
+    /\/economics\/customerValue: expected a value <= 1000000000000, got 1e\+300/,
+  ],
+  [
     "economics without an amount",
     { economics: { customerValue: 1, contactCost: 1, offerCost: 1 } },
     /\/economics\/offerAcceptance: expected a value/,
@@ -85,6 +103,24 @@ for (const [name, change, message] of FAULTS) {
     assert.match(messageOf(change), message);
   });
 }
+
+test("a file that has a field twice is refused, naming every such field", () => {
+  const folder = mkdtempSync(join(tmpdir(), "churn-dataset-"));
+  const path = join(folder, "dataset.json");
+  try {
+    const text = JSON.stringify(VALID);
+    const twice = text.replace('"visits":', '"visits":{"type":"number"},"visits":').replace("{", '{"name":"other",');
+    writeFileSync(path, text);
+    assert.deepEqual(readDataset(path), VALID);
+    writeFileSync(path, twice);
+    assert.throws(
+      () => readDataset(path),
+      /dataset\.json: \/name: expected this field once, got it again; \/columns\/visits: expected this field once/,
+    );
+  } finally {
+    rmSync(folder, { recursive: true });
+  }
+});
 
 test("names every fault at once", () => {
   assert.match(messageOf({ colour: "red", columns: {} }), /\/colour.*\/columns|\/columns.*\/colour/);

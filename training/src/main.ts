@@ -42,6 +42,14 @@ function explain(error: unknown): number {
   return 1;
 }
 
+/** A reader that has had enough, such as `head`, is no news; anything else is. Either way the work ends here. */
+function stopOnBrokenOutput({ code, message }: NodeJS.ErrnoException): void {
+  if (code !== "EPIPE") process.stderr.write(`churn: standard output: ${message}\n`);
+  process.exit(1);
+}
+process.stdout.on("error", stopOnBrokenOutput);
+process.stderr.on("error", () => process.exit(1));
+
 try {
   await buildProgram().parseAsync();
 } catch (error) {

@@ -1,8 +1,8 @@
 /**
  * Batch prediction: a file of customers into a file of scores, in bounded memory, in the order of the rows.
  */
-import { resolve } from "node:path";
-import { ChurnError, featureColumnNames, Model } from "@churn/contract";
+import { existsSync, realpathSync } from "node:fs";
+import { ChurnError, Model } from "@churn/contract";
 import { countFindings } from "./data/findings.ts";
 import { type CustomerReader, openCustomers } from "./data/reader.ts";
 import { findData } from "./data/source.ts";
@@ -22,7 +22,7 @@ export interface PredictResult {
   readonly modelVersion: string;
   /** Values outside the specification's bounds, and levels that the model has not seen: column → how many. */
   readonly findings: Readonly<Record<string, number>>;
-  /** Nullable columns that the file does not have; scored as unknown. */
+  /** Nullable columns that a file does not have; scored as unknown. */
   readonly missingColumns: readonly string[];
   /** Columns that the specification does not name; ignored. */
   readonly extraColumns: readonly string[];
@@ -33,7 +33,7 @@ export async function predict({ model: directory, data, out, onProgress }: Predi
   const model = Model.load(directory);
   const { dataset, version } = model.manifest;
   const source = findData(data);
-  if (source.files.some((file) => resolve(file) === resolve(out))) {
+  if (source.files.some((file) => isSameFile(file, out))) {
     throw new ChurnError(
       "CHURN_ERR_OPTION_INVALID",
       `${out}: the scores would replace the customers: name another file with --out`,
@@ -59,12 +59,17 @@ export async function predict({ model: directory, data, out, onProgress }: Predi
       predictedChurn,
       modelVersion: version,
       findings: Object.fromEntries(findings),
-      missingColumns: featureColumnNames(dataset).filter((name) => !reader.columns.includes(name)),
+      missingColumns: reader.missingColumns,
       extraColumns: reader.extraColumns,
     };
   } finally {
     reader.close();
   }
+}
+
+/** Also by way of a link. */
+function isSameFile(file: string, other: string): boolean {
+  return existsSync(other) && realpathSync(file) === realpathSync(other);
 }
 
 function scoreColumns(reader: CustomerReader, key: string | undefined): TableColumn[] {

@@ -3,6 +3,7 @@
  *
  *     read ─▶ split ─▶ fit ─▶ threshold (out-of-bag) ─▶ metrics (holdout) ─▶ model directory ─▶ ledger, run
  */
+import { randomUUID } from "node:crypto";
 import { join } from "node:path";
 import {
   checkReplaceable,
@@ -26,7 +27,7 @@ import { describeCode, describeEngine } from "./lineage.ts";
 import type { Logger } from "./logger.ts";
 import { describeModel } from "./model-card.ts";
 import { profileFeatures, typicalCustomer } from "./profile.ts";
-import { appendToLedger, championVersion } from "./registry/ledger.ts";
+import { appendToLedger, championVersion, checkLedger } from "./registry/ledger.ts";
 import { type TrackingTarget, writeRun } from "./tracking/run.ts";
 
 /** The name under which a registry knows the model. */
@@ -58,6 +59,7 @@ export async function train(options: TrainOptions): Promise<TrainResult> {
   const { log, seed, parameters, now, onProgress = () => {} } = options;
   checkForestParameters(parameters);
   checkReplaceable(options.out);
+  checkLedger(options.out);
   const started = now();
   const dataset = readDataset(options.dataset);
   const features = compileFeatures(dataset, options.dataset);
@@ -165,7 +167,7 @@ function track(
   const { version, metrics, lineage, contentSha256 } = manifest;
   try {
     return writeRun(tracking.folder, {
-      runId: version,
+      runId: randomUUID().replaceAll("-", ""), // as MLflow writes them
       experiment: tracking.experiment,
       name: `train ${version}`,
       startTime: started.toISOString(),

@@ -1,5 +1,5 @@
 import assert from "node:assert/strict";
-import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from "node:fs";
+import { mkdirSync, mkdtempSync, rmSync, symlinkSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { dirname, join } from "node:path";
 import { after, afterEach, before, beforeEach, describe, test } from "node:test";
@@ -203,6 +203,15 @@ describe("reading a CSV file", () => {
     });
   }
 
+  test("reads a line end inside a cell of the header, of another kind than those of the rows", async () => {
+    const content = `${HEADER}${ROWS}`.replaceAll("\n", "\r\n").replace("left", '"the\nrest",left');
+    const withRest = content.replaceAll(/,(yes|no)\r/g, ",x,$1\r");
+
+    const { rows, extraColumns } = await read(file("gym.csv", withRest));
+
+    assert.deepEqual([rows, extraColumns], [3, ["the\nrest"]]);
+  });
+
   test("gives a column without any value no level", async () => {
     const { values, levels } = await read(file("gym.csv", `${HEADER}a,1,true,,yes\nb,2,true, ,no\n`));
 
@@ -336,6 +345,18 @@ const BAD: readonly (readonly [string, string | Uint8Array, ErrorCode, RegExp])[
     `${HEADER}${row("yes")}b,1,true,day,no,7\n`,
     "CHURN_ERR_FILE_UNREADABLE",
     /gym\.csv: line 3: expected 5 cells, as in the header, got 6$/,
+  ],
+  [
+    "a quote that never closes in its header",
+    `"${HEADER}${row("yes")}${row("no")}`,
+    "CHURN_ERR_FILE_UNREADABLE",
+    /gym\.csv: line 1: expected a closing quote$/,
+  ],
+  [
+    "a zero byte in a category",
+    `${HEADER}${row("yes")}b,1,true,"da\0y",no\n`,
+    "CHURN_ERR_DATA_INVALID",
+    /gym\.csv: column "plan": expected text, got a value that holds a zero byte$/,
   ],
   [
     "a quote that never closes",
@@ -521,6 +542,50 @@ describe("several files", () => {
     assert.deepEqual([rows, extraColumns], [4, ["colour"]]);
   });
 
+  for (const format of ["csv", "parquet"] as const) {
+    test(`of ${format} keep their own cells in folders that are called like columns`, async () => {
+      const path = join(folder, "visits=5", "id=x", `gym.${format}`);
+      file(`visits=5/id=x/gym.csv`, HEADER + ROWS);
+      if (format === "parquet") {
+        await parquet(
+          "visits=5/id=x/gym.parquet",
+          `SELECT * FROM read_csv('${path.replace("parquet", "csv")}', hive_partitioning = false, all_varchar = true)`,
+        );
+      }
+
+      const { keys, values } = await read(path);
+
+      assert.deepEqual(
+        [keys, values.visits],
+        [
+          ["a", "b", "c"],
+          [1, 2.5, Number.NaN],
+        ],
+      );
+    });
+  }
+
+  test("name the file and its row of a value that is no number", async () => {
+    file("1.csv", HEADER + ROWS);
+    file("2.csv", `${HEADER}z,9,true,day,no\ny,nine,true,day,no\nx,ten,true,day,no\n`);
+
+    await fails(
+      read(folder),
+      "CHURN_ERR_DATA_INVALID",
+      /2\.csv: column "visits", row 2: expected a number, got "nine" \(and 1 more\)$/,
+    );
+  });
+
+  test("tell which columns one of them lacks", async () => {
+    file("1.csv", HEADER + ROWS);
+    file("2.csv", "left,id,visits,trainer\nno,z,9,true\n");
+
+    const reader = await openCustomers(findData(folder), GYM, { labelled: false });
+    reader.close();
+
+    assert.deepEqual(reader.missingColumns, ["plan"]);
+  });
+
   test("are each counted once when a folder is called like a file", async () => {
     file("part.csv/1.csv", HEADER + ROWS);
 
@@ -594,6 +659,15 @@ describe("finding data", () => {
 
   test("knows a format in any case", () => {
     assert.equal(findData(file("GYM.CSV", HEADER)).format, "csv");
+    assert.equal(findData(folder).format, "csv");
+  });
+
+  test("refuses a link to nothing", () => {
+    symlinkSync(join(folder, "gone.csv"), join(folder, "link.csv"));
+
+    for (const path of [folder, join(folder, "*.csv")]) {
+      assert.throws(() => findData(path), /link\.csv: expected a file or folder that can be read: ENOENT/);
+    }
   });
 
   test("gives the same hash for the same bytes, and another for others", async () => {

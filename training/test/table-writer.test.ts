@@ -232,7 +232,7 @@ for (const signal of ["SIGINT", "SIGTERM"] as const) {
     });
 
     assert.equal(during.length, 1);
-    assert.match(during[0], /^\.t\.parquet\..*\.tmp$/);
+    assert.match(during[0], /^\.t\.parquet\.new-\d+$/);
     assert.deepEqual([code, killedBy], [null, signal]);
     assert.deepEqual(readdirSync(base), []);
   });

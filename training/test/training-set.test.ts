@@ -67,7 +67,7 @@ function readerOf(
       };
     }
   }
-  return { columns: [], extraColumns: [], rows: all.length, tables, close: () => {} };
+  return { columns: [], extraColumns: [], missingColumns: [], rows: all.length, tables, close: () => {} };
 }
 
 function readSet(
@@ -215,7 +215,11 @@ describe("a training set", () => {
 });
 
 const USELESS: readonly (readonly [string, (i: number) => Customer, RegExp])[] = [
-  ["a constant number", () => ({ visits: 5 }), /column "visits": expected at least two .*, got 5 in every row: mend/],
+  [
+    "a constant number",
+    () => ({ visits: 5 }),
+    /column "visits": expected at least two .*, got 5 in every row \(numbers count to seven digits\): mend/,
+  ],
   ["a number nobody has", () => ({ visits: Number.NaN }), /column "visits": .*, got no value at all: mend the data/],
   ["numbers that are all too large", () => ({ visits: 1e300 }), /column "visits": .*, got no value at all/],
   ["a constant category", () => ({ plan: "full" }), /column "plan": .*, got "full" in every row: mend .* "ignore"$/],

@@ -17,7 +17,7 @@ export function countFindings(
   for (const [name, column] of table.columns) {
     const { type, nullable = false, minimum = -Infinity, maximum = Infinity } = dataset.columns[name];
     const isAllowed = (value: number): boolean =>
-      value >= minimum && value <= maximum && (type !== "integer" || Number.isInteger(value));
+      Number.isFinite(value) && value >= minimum && value <= maximum && (type !== "integer" || Number.isInteger(value));
     const isLevelKnown = column instanceof Float64Array ? [] : column.levels.map((level) => knowsLevel(name, level));
     let count = 0;
     for (let i = 0; i < table.rows; i++) {

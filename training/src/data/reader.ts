@@ -5,11 +5,11 @@
  * cell is a missing value. What cannot be cast to its column's type is an error that names column, row and
  * value; what is castable but out of range is counted, not refused.
  */
-import { closeSync, openSync, readSync } from "node:fs";
 import {
   ChurnError,
   type Column,
   type DatasetSpecification,
+  describe,
   featureColumnNames,
   MISSING_CODE,
   type Table,
@@ -17,6 +17,8 @@ import {
 } from "@churn/contract";
 import { type DuckDBConnection, DuckDBInstance, quotedIdentifier, quotedString } from "@duckdb/node-api";
 import duckdb from "@duckdb/node-bindings";
+import { readCsvHeader } from "./csv.ts";
+import { attempt, fileLiteral, run } from "./query.ts";
 import type { DataSource } from "./source.ts";
 
 /** Consecutive customers of a file. */
@@ -34,6 +36,8 @@ export interface CustomerReader {
   readonly columns: readonly string[];
   /** Those that the specification does not mention. */
   readonly extraColumns: readonly string[];
+  /** Feature columns that a file does not have. */
+  readonly missingColumns: readonly string[];
   /** Rows of the file. */
   readonly rows: number;
   tables(): AsyncGenerator<CustomerTable>;
@@ -68,50 +72,73 @@ export async function openCustomers(
     instance.closeSync();
   };
   try {
-    return await open(connection, close, source, dataset, labelled);
+    return { ...(await open(connection, source, dataset, labelled)), close };
   } catch (error) {
     close();
     throw error;
   }
 }
 
+/** Data in the middle of being read. The view `customers` holds the rows of all files. */
+interface OpenData {
+  readonly connection: DuckDBConnection;
+  readonly source: DataSource;
+  readonly dataset: DatasetSpecification;
+  readonly files: readonly DataFile[];
+  /** Column → its type in DuckDB; in a CSV file all are VARCHAR. */
+  readonly types: ReadonlyMap<string, string>;
+}
+
 async function open(
   connection: DuckDBConnection,
-  close: () => void,
   source: DataSource,
   dataset: DatasetSpecification,
   labelled: boolean,
-): Promise<CustomerReader> {
-  const features = featureColumnNames(dataset);
-  const needed = labelled
-    ? [...features, dataset.target.column]
-    : features.filter((name) => !dataset.columns[name].nullable);
+): Promise<Omit<CustomerReader, "close">> {
   const files: DataFile[] = [];
   for (const path of source.files) files.push(await describeFile(connection, source, path));
-  for (const { path, names } of files) {
-    const missing = needed.find((name) => !names.includes(name));
-    if (missing === undefined) continue;
-    throw invalid({ path }, `expected a column "${missing}", got ${names.map((name) => `"${name}"`).join(", ")}`);
-  }
-  const columns = [...new Set(files.flatMap(({ names }) => names))];
+  checkColumns(files, dataset, labelled);
   const rowsOfAll = files.map(({ table }) => `SELECT * FROM ${table}`).join(" UNION ALL BY NAME ");
   await run(connection, source, `CREATE TEMP VIEW customers AS ${rowsOfAll}`);
   const described = await run(connection, source, "SELECT column_name, column_type FROM (DESCRIBE customers)");
   const types = new Map(described.map(([name, type]) => [String(name), String(type)]));
-  const present = features.filter((name) => types.has(name));
-  const { rows, levels } = await scan(connection, source, dataset, present, types);
-  if (labelled) await checkLabels(connection, source, dataset);
+  const data: OpenData = { connection, source, dataset, files, types };
+  const { rows, levels } = await scan(data);
+  if (labelled) await checkLabels(data);
 
   const { key, time, target } = dataset;
   const known = new Set([...Object.keys(dataset.columns), key, time, target.column, TRUTH_COLUMN]);
+  const columns = [...new Set(files.flatMap(({ names }) => names))];
   return {
     columns,
     extraColumns: columns.filter((name) => !known.has(name)),
+    missingColumns: featureColumnNames(dataset).filter((name) => files.some(({ names }) => !names.includes(name))),
     rows,
-    tables: () => streamTables(connection, source, dataset, { features, levels, labelled, types }),
-    close,
+    tables: () => streamTables(data, levels, labelled),
   };
 }
+
+/** A message that names more columns is read by nobody. */
+const MAX_NAMES = 20;
+
+function checkColumns(files: readonly DataFile[], dataset: DatasetSpecification, labelled: boolean): void {
+  const features = featureColumnNames(dataset);
+  const needed = labelled
+    ? [...features, dataset.target.column]
+    : features.filter((name) => !dataset.columns[name].nullable);
+  for (const { path, names } of files) {
+    const missing = needed.find((name) => !names.includes(name));
+    if (missing === undefined) continue;
+    const more = names.length > MAX_NAMES ? ` and ${names.length - MAX_NAMES} more` : "";
+    throw invalid(
+      path,
+      `expected a column "${missing}", got ${names.slice(0, MAX_NAMES).map(describe).join(", ")}${more}`,
+    );
+  }
+}
+
+/** A folder called `column=value` is a folder: the cells are the file's own. */
+const FILE_ONLY = "hive_partitioning = false";
 
 /** One file: its columns, and the SQL that reads it. */
 interface DataFile {
@@ -121,66 +148,14 @@ interface DataFile {
 }
 
 async function describeFile(connection: DuckDBConnection, source: DataSource, path: string): Promise<DataFile> {
-  if (source.format === "csv") return describeCsv(path, await attempt(source, async () => readStart(path)));
-  const table = `read_parquet(${fileLiteral(path)})`;
+  if (source.format === "csv") {
+    const { names, options } = await attempt(source, async () => readCsvHeader(path));
+    return { path, names, table: `read_csv(${fileLiteral(path)}, ${FILE_ONLY}, ${options})` };
+  }
+  const table = `read_parquet(${fileLiteral(path)}, ${FILE_ONLY})`;
   const columns = await run(connection, source, `SELECT column_name FROM (DESCRIBE SELECT * FROM ${table})`);
   return { path, names: columns.map(([name]) => String(name)), table };
 }
-
-/**
- * The header line decides names and delimiter, and RFC 4180 the rest. Nothing is guessed from a sample of the
- * rows: DuckDB's sniffer takes one in which no cell is quoted for a file that has no quotes.
- */
-function describeCsv(path: string, text: string): DataFile {
-  if (text === "") {
-    throw new ChurnError("CHURN_ERR_DATA_INSUFFICIENT", `${path}: expected a header line, got an empty file`);
-  }
-  const headers = DELIMITERS.map((delimiter) => splitHeader(text, delimiter));
-  const names = headers.reduce((most, header) => (header.length > most.length ? header : most));
-  if (/[\0\ufffd]/.test(names.join(""))) {
-    throw new ChurnError("CHURN_ERR_FILE_UNREADABLE", `${path}: ${NOT_UTF8}`);
-  }
-  const lower = names.map((name) => name.toLowerCase()); // SQL does not tell them apart
-  const repeated = names.find((name, index) => name !== "" && lower.indexOf(lower[index]) !== index);
-  if (repeated !== undefined) {
-    throw invalid({ path }, `expected each column once, in upper or lower case, got "${repeated}" more than once`);
-  }
-  const dialect = [`delim = ${quotedString(DELIMITERS[headers.indexOf(names)])}`, `quote = '"'`, `escape = '"'`];
-  const columns = names.map((name, index) => `${quotedString(name || `column ${index + 1}`)}: 'VARCHAR'`);
-  const options = ["header = true", "auto_detect = false", ...dialect, `columns = {${columns.join(", ")}}`];
-  return { path, names, table: `read_csv(${fileLiteral(path)}, ${options.join(", ")})` };
-}
-
-const DELIMITERS = [",", ";", "\t", "|"];
-const NOT_UTF8 = "expected text in UTF-8, got other bytes: save the file as UTF-8";
-
-/** More than any header line. */
-const START_BYTES = 2 ** 20;
-
-function readStart(path: string): string {
-  const file = openSync(path, "r");
-  try {
-    const bytes = new Uint8Array(START_BYTES);
-    return new TextDecoder().decode(bytes.subarray(0, readSync(file, bytes)));
-  } finally {
-    closeSync(file);
-  }
-}
-
-/** The cells of the first line; a quoted one may hold delimiters and line ends. */
-function splitHeader(text: string, delimiter: string): string[] {
-  const cell = new RegExp(`("(?:[^"]|"")*"|[^${delimiter}\\r\\n]*)([${delimiter}\\r\\n]|$)`, "y");
-  const cells: string[] = [];
-  for (let end = delimiter; end === delimiter; ) {
-    const [, value, after] = cell.exec(text) as RegExpExecArray;
-    cells.push(/^".*"$/s.test(value) ? value.slice(1, -1).replaceAll('""', '"') : value);
-    end = after;
-  }
-  return cells;
-}
-
-/** Column → its type in DuckDB; in a CSV file all are VARCHAR. */
-type ColumnTypes = ReadonlyMap<string, string>;
 
 interface Scan {
   readonly rows: number;
@@ -188,33 +163,33 @@ interface Scan {
   readonly levels: ReadonlyMap<string, readonly string[]>;
 }
 
-/** One pass over the file: how many rows, which levels, and whether every number is one. */
-async function scan(
-  connection: DuckDBConnection,
-  source: DataSource,
-  dataset: DatasetSpecification,
-  features: readonly string[],
-  types: ColumnTypes,
-): Promise<Scan> {
+/** One pass over the files: how many rows, which levels, and whether every number is one. */
+async function scan(data: OpenData): Promise<Scan> {
+  const { connection, source, dataset, types } = data;
+  const features = featureColumnNames(dataset).filter((name) => types.has(name));
   const isCategory = (name: string): boolean => dataset.columns[name].type === "category";
-  const numeric = features.filter((name) => !isCategory(name) && !isStoredAsNumber(dataset, name, types));
+  const texts = features.filter((name) => !isCategory(name) && !isStoredAsNumber(data, name));
   const categories = features.filter(isCategory);
   const select = [
     "count(*)::DOUBLE",
-    ...numeric.map((name) => `count(*) FILTER (${isBad(dataset, name)})::DOUBLE`),
+    ...texts.map((name) => `count(*) FILTER (${isBad(dataset, name)})::DOUBLE`),
     ...categories.map((name) => `list_sort(list(DISTINCT ${text(name)}))`),
   ];
   const [[rows, ...found]] = await run(connection, source, `SELECT ${select.join(", ")} FROM customers`);
-  if (rows === 0)
+  if (rows === 0) {
     throw new ChurnError("CHURN_ERR_DATA_INSUFFICIENT", `${source.path}: expected customers, got no rows`);
-  for (const [index, name] of numeric.entries()) {
-    if (found[index] !== 0) throw await badNumber(connection, source, dataset, name, found[index] as number);
   }
-  const lists = found.slice(numeric.length) as ({ items: readonly string[] } | null)[];
+  for (const [index, name] of texts.entries()) {
+    if (found[index] !== 0) throw await badNumber(data, name, found[index] as number);
+  }
+  const lists = found.slice(texts.length) as ({ items: readonly string[] } | null)[];
   const levels = new Map(
     categories.map((name, index) => [name, (lists[index]?.items ?? []).filter((level) => level !== null)]),
   );
   for (const [name, values] of levels) {
+    if (values.some((level) => level.includes("\0"))) {
+      throw invalid(source.path, `column "${name}": expected text, got a value that holds a zero byte`);
+    }
     const list = values.length === 0 ? "" : values.map(quotedString).join(", ");
     await run(connection, source, `CREATE TEMP TYPE ${levelType(name)} AS ENUM (${list})`);
   }
@@ -225,18 +200,18 @@ const sqlType = (dataset: DatasetSpecification, name: string): string =>
   dataset.columns[name].type === "boolean" ? "BOOLEAN" : "DOUBLE";
 
 /** Such a column needs no look at its texts: three times as fast, for 3 million rows of Parquet. */
-function isStoredAsNumber(dataset: DatasetSpecification, name: string, types: ColumnTypes): boolean {
+function isStoredAsNumber({ dataset, types }: OpenData, name: string): boolean {
   return sqlType(dataset, name) === "DOUBLE" && IS_NUMBER.test(types.get(name) as string);
 }
 
 /** A number or boolean as SQL; a filled cell that is neither has been refused. */
-function numberSql(dataset: DatasetSpecification, name: string, types: ColumnTypes): string {
-  if (isStoredAsNumber(dataset, name, types)) return toDouble(quotedIdentifier(name));
-  return toDouble(`CAST(${text(name)} AS ${sqlType(dataset, name)})`);
+function numberSql(data: OpenData, name: string): string {
+  if (isStoredAsNumber(data, name)) return toDouble(quotedIdentifier(name));
+  return toDouble(`CAST(${text(name)} AS ${sqlType(data.dataset, name)})`);
 }
 
 /** A key as text. A whole number is written without a point, whatever type it was stored as. */
-function keySql(name: string, types: ColumnTypes): string {
+function keySql({ types }: OpenData, name: string): string {
   if (types.get(name) !== "DOUBLE") return text(name);
   const column = quotedIdentifier(name);
   const isWhole = `${column} = trunc(${column}) AND abs(${column}) <= ${Number.MAX_SAFE_INTEGER}`;
@@ -251,29 +226,21 @@ const isBad = (dataset: DatasetSpecification, name: string): string =>
 const levelType = (name: string): string => quotedIdentifier(`levels of ${name}`);
 
 /** Finds the first of a column's bad cells, for the message. */
-async function badNumber(
-  connection: DuckDBConnection,
-  source: DataSource,
-  dataset: DatasetSpecification,
-  name: string,
-  count: number,
-): Promise<ChurnError> {
-  const numbered = `SELECT row_number() OVER () AS row, ${text(name)} AS value, ${isBad(dataset, name)} AS bad FROM customers`;
-  const [[row, value]] = await run(
-    connection,
-    source,
-    `SELECT row::DOUBLE, value FROM (${numbered}) WHERE bad LIMIT 1`,
-  );
+async function badNumber(data: OpenData, name: string, count: number): Promise<ChurnError> {
+  const { connection, source, dataset, files } = data;
   const expected = sqlType(dataset, name) === "BOOLEAN" ? "true or false" : "a number";
   const more = count > 1 ? ` (and ${count - 1} more)` : "";
-  return invalid(source, `column "${name}", row ${row}: expected ${expected}, got "${value}"${more}`);
+  for (const { path, table } of files.filter(({ names }) => names.includes(name))) {
+    const numbered = `SELECT row_number() OVER () AS row, ${text(name)} AS value, ${isBad(dataset, name)} AS bad FROM ${table}`;
+    const first = `SELECT row::DOUBLE, value FROM (${numbered}) WHERE bad LIMIT 1`;
+    const [found] = await run(connection, source, first);
+    if (found === undefined) continue;
+    return invalid(path, `column "${name}", row ${found[0]}: expected ${expected}, got ${describe(found[1])}${more}`);
+  }
+  return invalid(source.path, `column "${name}": expected ${expected}${more}`);
 }
 
-async function checkLabels(
-  connection: DuckDBConnection,
-  source: DataSource,
-  dataset: DatasetSpecification,
-): Promise<void> {
+async function checkLabels({ connection, source, dataset }: OpenData): Promise<void> {
   const { column } = dataset.target;
   const found = await run(
     connection,
@@ -281,9 +248,10 @@ async function checkLabels(
     `SELECT ${text(column)} AS label, count(*)::DOUBLE, bool_or(${isPositive(dataset)}) FROM customers GROUP BY 1 ORDER BY 1 LIMIT 20`,
   );
   const blank = found.find(([label]) => label === null);
-  if (blank !== undefined)
-    throw invalid(source, `column "${column}": expected a label in every row, got ${blank[1]} without one`);
-  const labels = found.map(([label]) => `"${label}"`).join(", ");
+  if (blank !== undefined) {
+    throw invalid(source.path, `column "${column}": expected a label in every row, got ${blank[1]} without one`);
+  }
+  const labels = found.map(([label]) => describe(label)).join(", ");
   const positive = JSON.stringify(dataset.target.positive);
   if (found.length === 1) {
     throw new ChurnError(
@@ -291,9 +259,9 @@ async function checkLabels(
       `${source.path}: column "${column}": expected two classes, got only ${labels}`,
     );
   }
-  if (found.length > 2) throw invalid(source, `column "${column}": expected two labels, got ${labels}`);
+  if (found.length > 2) throw invalid(source.path, `column "${column}": expected two labels, got ${labels}`);
   if (!found.some(([, , isChurn]) => isChurn)) {
-    throw invalid(source, `column "${column}": expected ${positive} to be one of the labels, got ${labels}`);
+    throw invalid(source.path, `column "${column}": expected ${positive} to be one of the labels, got ${labels}`);
   }
 }
 
@@ -306,30 +274,20 @@ function isPositive({ target }: DatasetSpecification): string {
   return `${value} = ${quotedString(target.positive)}`;
 }
 
-interface Selection {
-  readonly features: readonly string[];
-  readonly levels: ReadonlyMap<string, readonly string[]>;
-  readonly labelled: boolean;
-  readonly types: ColumnTypes;
-}
-
-async function* streamTables(
-  connection: DuckDBConnection,
-  source: DataSource,
-  dataset: DatasetSpecification,
-  { features, levels, labelled, types }: Selection,
-): AsyncGenerator<CustomerTable> {
+async function* streamTables(data: OpenData, levels: Scan["levels"], labelled: boolean): AsyncGenerator<CustomerTable> {
+  const { connection, source, dataset, types } = data;
+  const features = featureColumnNames(dataset);
   const hasKey = dataset.key !== undefined && types.has(dataset.key);
   const hasTruth = labelled && types.has(TRUTH_COLUMN);
   const select = features.map((name) => {
     const isCategory = dataset.columns[name].type === "category";
     if (!types.has(name)) return isCategory ? `${MISSING_CODE}::INTEGER` : "'NaN'::DOUBLE";
     if (isCategory) return `coalesce(enum_code(CAST(${text(name)} AS ${levelType(name)})), ${MISSING_CODE})::INTEGER`;
-    return numberSql(dataset, name, types);
+    return numberSql(data, name);
   });
   if (labelled) select.push(`(${isPositive(dataset)})::INTEGER`);
   if (hasTruth) select.push(`coalesce(TRY_CAST(${text(TRUTH_COLUMN)} AS DOUBLE), 'NaN'::DOUBLE)`);
-  if (hasKey) select.push(keySql(dataset.key as string, types));
+  if (hasKey) select.push(keySql(data, dataset.key as string));
 
   const result = await attempt(source, () => connection.stream(`SELECT ${select.join(", ")} FROM customers`));
   for (;;) {
@@ -360,38 +318,6 @@ function rawColumn(chunk: duckdb.DataChunk, column: number, byteLength: number):
   return bytes.slice().buffer as ArrayBuffer;
 }
 
-async function run(connection: DuckDBConnection, source: DataSource, sql: string): Promise<unknown[][]> {
-  return attempt(source, async () => (await connection.runAndReadAll(sql)).getRows());
-}
-
-/** DuckDB's complaint, as one line of ours. */
-async function attempt<T>(source: DataSource, work: () => Promise<T>): Promise<T> {
-  try {
-    return await work();
-  } catch (cause) {
-    const { message } = cause as Error;
-    const path = /^ {2}file = (.*)$/m.exec(message)?.[1] ?? source.path;
-    const reason = csvFault(message) ?? `not readable as ${source.format}: ${message.split("\n")[0]}`;
-    throw new ChurnError("CHURN_ERR_FILE_UNREADABLE", `${path}: ${reason}`, { cause });
-  }
-}
-
-/** The faults of CSV files that people meet. */
-function csvFault(message: string): string | undefined {
-  // DuckDB trips over its own message about bytes that are no text when it does not read every column.
-  if (message.startsWith("INTERNAL Error") && message.includes("within vector of size")) return NOT_UTF8;
-  const line = /CSV Error on Line: (\d+)/.exec(message)?.[1];
-  if (message.includes("invalid state")) return "not readable as csv: expected one kind of line end, and closed quotes";
-  if (line === undefined) return undefined;
-  if (message.includes("Invalid unicode")) return `line ${line}: ${NOT_UTF8}`;
-  if (message.includes("unterminated quote")) return `line ${line}: expected a closing quote`;
-  const [, expected, got] = /^Expected Number of Columns: (\d+) Found: (\d+)/m.exec(message) ?? [];
-  return expected && `line ${line}: expected ${expected} cells, as in the header, got ${got}`;
-}
-
-function invalid({ path }: { readonly path: string }, message: string): ChurnError {
+function invalid(path: string, message: string): ChurnError {
   return new ChurnError("CHURN_ERR_DATA_INVALID", `${path}: ${message}`);
 }
-
-/** A path that DuckDB does not take for a glob. */
-const fileLiteral = (path: string): string => quotedString(path.replaceAll(/[*?[]/g, "[$&]"));

@@ -42,11 +42,22 @@ export function findData(path: string): DataSource {
 }
 
 function listFiles(path: string): string[] {
-  if (existsSync(path) && !statSync(path).isDirectory()) return [path];
+  if (existsSync(path) && !isFolder(path)) return [path];
   const found = existsSync(path)
-    ? globSync("**/*.{csv,parquet}", { cwd: path }).map((name) => join(path, name))
+    ? globSync("**/*", { cwd: path }).filter((name) => extname(name).toLowerCase() in FORMATS)
     : globSync(path);
-  return found.filter((name) => statSync(name).isFile()).sort(); // a folder may be called part.parquet
+  const files = existsSync(path) ? found.map((name) => join(path, name)) : found;
+  return files.filter((name) => !isFolder(name)).sort(); // a folder may be called part.parquet
+}
+
+/** @throws CHURN_ERR_FILE_UNREADABLE for what cannot be looked at: a link to nothing, a closed folder */
+function isFolder(path: string): boolean {
+  try {
+    return statSync(path).isDirectory();
+  } catch (cause) {
+    const message = `${path}: expected a file or folder that can be read: ${(cause as Error).message}`;
+    throw new ChurnError("CHURN_ERR_FILE_UNREADABLE", message, { cause });
+  }
 }
 
 /**

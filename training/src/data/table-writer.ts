@@ -5,11 +5,10 @@
  * encodes them in a worker thread (`table-writer-worker.ts`) while this thread makes the next block.
  * The file is written beside its final name and renamed into place: it is whole, or it is not there.
  */
-import { randomUUID } from "node:crypto";
-import { mkdirSync, renameSync, rmdirSync, rmSync, statSync } from "node:fs";
-import { basename, dirname, extname, join, resolve } from "node:path";
+import { renameSync, rmdirSync, rmSync } from "node:fs";
+import { dirname, extname, resolve } from "node:path";
 import { MessageChannel, Worker } from "node:worker_threads";
-import { ChurnError } from "@churn/contract";
+import { asidePath, ChurnError, isFolder, makeFolders, removeAbandoned } from "@churn/contract";
 import { onExit } from "signal-exit";
 import type { ColumnValues, TableBlock, TableColumn } from "./table-block.ts";
 import type { BlockMessage, WorkerMessage, WriterInput } from "./table-writer-worker.ts";
@@ -138,16 +137,16 @@ function whole(values: ColumnValues): ColumnValues {
 /** A temporary file next to `path`, which is removed on failure, exit and interruption. */
 function stageOutput(path: string) {
   const target = resolve(path);
-  const folder = dirname(target);
   const madeFolders: string[] = [];
   try {
-    makeFolders(folder, madeFolders);
+    makeFolders(dirname(target), madeFolders);
     if (isFolder(target)) throw new Error("there is a folder of that name");
   } catch (error) {
     removeFolders(madeFolders);
     throw unwritable(path, error);
   }
-  const temporaryPath = join(folder, `.${basename(target)}.${randomUUID()}.tmp`);
+  removeAbandoned(target);
+  const temporaryPath = asidePath(target);
 
   const discard = () => {
     forget();
@@ -166,19 +165,6 @@ function stageOutput(path: string) {
     discard();
   };
   return { temporaryPath, commit, discard };
-}
-
-/** Makes `folder` and its parents as needed, and lists what it made, outermost first. */
-function makeFolders(folder: string, made: string[]): void {
-  // Not mkdir's own `recursive`, which never returns for a folder under /proc (Node 26.10).
-  if (isFolder(folder)) return;
-  makeFolders(dirname(folder), made);
-  mkdirSync(folder);
-  made.push(folder);
-}
-
-function isFolder(path: string): boolean {
-  return statSync(path, { throwIfNoEntry: false })?.isDirectory() ?? false;
 }
 
 /** Removes the folders, innermost first, until one is no longer empty. */

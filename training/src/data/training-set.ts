@@ -157,8 +157,11 @@ function checkInformation(path: string, names: readonly string[], raw: ReadonlyM
     const isMissing = (value: number): boolean =>
       column instanceof Float32Array ? Number.isNaN(value) : value === MISSING_CODE;
     if (values.some((value) => value !== values[0] && !(isMissing(value) && isMissing(values[0])))) continue;
-    const only = column instanceof Float32Array ? String(values[0]) : `"${column.levels[values[0]]}"`;
-    const got = isMissing(values[0]) ? "no value at all" : `${only} in every row`;
+    const only =
+      column instanceof Float32Array
+        ? `${values[0]} in every row (numbers count to seven digits)`
+        : `"${column.levels[values[0]]}" in every row`;
+    const got = isMissing(values[0]) ? "no value at all" : only;
     throw new ChurnError(
       "CHURN_ERR_DATA_INVALID",
       `${path}: column "${name}": expected at least two different values, got ${got}: mend the data, or give the column the role "ignore"`,

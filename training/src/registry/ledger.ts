@@ -2,9 +2,9 @@
  * The ledger: one JSON line per change of the champion, appended to `ledger.jsonl` beside its directory. Models
  * in directories of other names are nobody's champion, and leave no line.
  */
-import { appendFileSync, existsSync, readFileSync } from "node:fs";
+import { appendFileSync, closeSync, existsSync, openSync, readFileSync } from "node:fs";
 import { basename, dirname, join, resolve } from "node:path";
-import { MANIFEST_FILE, type ModelManifest, modelDirectory } from "@churn/contract";
+import { ChurnError, MANIFEST_FILE, type ModelManifest, modelDirectory } from "@churn/contract";
 
 /** The name of the champion's directory. */
 const CHAMPION = "best_model";
@@ -20,8 +20,25 @@ export interface LedgerEntry {
   readonly reason: string;
 }
 
+const ledgerPath = (path: string): string => join(dirname(resolve(path)), "ledger.jsonl");
+
+/**
+ * Checks that the ledger beside a champion can be written: a champion must not be replaced without a line.
+ *
+ * @throws CHURN_ERR_FILE_UNWRITABLE
+ */
+export function checkLedger(path: string): void {
+  if (championVersion(path) === undefined || !existsSync(ledgerPath(path))) return;
+  try {
+    closeSync(openSync(ledgerPath(path), "a"));
+  } catch (cause) {
+    const message = `${ledgerPath(path)}: the ledger cannot be written: ${(cause as Error).message}`;
+    throw new ChurnError("CHURN_ERR_FILE_UNWRITABLE", message, { cause });
+  }
+}
+
 export function appendToLedger(path: string, entry: LedgerEntry): void {
-  appendFileSync(join(dirname(resolve(path)), "ledger.jsonl"), `${JSON.stringify(entry)}\n`);
+  appendFileSync(ledgerPath(path), `${JSON.stringify(entry)}\n`);
 }
 
 /** The version of the champion at a path; undefined when there is none, null when it is damaged. */
@@ -30,7 +47,7 @@ export function championVersion(path: string): string | null | undefined {
   if (basename(resolve(path)) !== CHAMPION || !existsSync(directory)) return undefined;
   try {
     const manifest = JSON.parse(readFileSync(join(directory, MANIFEST_FILE), "utf8")) as ModelManifest;
-    return manifest.version;
+    return manifest.version ?? null;
   } catch {
     return null;
   }

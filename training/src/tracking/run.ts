@@ -4,9 +4,9 @@
  * The folder is written aside and renamed, so a run is there whole or not at all.
  */
 import { mkdirSync, renameSync, rmSync, writeFileSync } from "node:fs";
-import { join } from "node:path";
+import { join, resolve } from "node:path";
 import { fileURLToPath } from "node:url";
-import type { Lineage, Metrics } from "@churn/contract";
+import { asidePath, ChurnError, type Lineage, type Metrics, makeFolders } from "@churn/contract";
 
 export interface Run {
   readonly runId: string;
@@ -29,7 +29,11 @@ export interface TrackingTarget {
   readonly warning?: string;
 }
 
-/** Tracking never stops a training: a target this version cannot reach becomes the local folder, and a warning. */
+/**
+ * Tracking never stops a training: a target this version cannot reach becomes the local folder, and a warning.
+ *
+ * @throws CHURN_ERR_OPTION_INVALID for an address that is none
+ */
 export function trackingTarget(environment: NodeJS.ProcessEnv): TrackingTarget {
   const uri = environment.MLFLOW_TRACKING_URI || "file:./mlruns";
   const experiment = environment.MLFLOW_EXPERIMENT_NAME || "churn";
@@ -40,17 +44,26 @@ export function trackingTarget(environment: NodeJS.ProcessEnv): TrackingTarget {
       warning: `MLFLOW_TRACKING_URI: this version tracks to a folder only, got "${uri}"`,
     };
   }
-  const folder = uri.startsWith("file:///") ? fileURLToPath(uri) : uri.replace(/^file:/, "");
-  return { folder, experiment };
+  return { folder: uri.startsWith("file://") ? pathOf(uri) : uri.replace(/^file:/, ""), experiment };
+}
+
+function pathOf(uri: string): string {
+  try {
+    return fileURLToPath(uri);
+  } catch (cause) {
+    const message = `MLFLOW_TRACKING_URI: expected file:///path of a folder, got "${uri}": ${(cause as Error).message}`;
+    throw new ChurnError("CHURN_ERR_OPTION_INVALID", message, { cause });
+  }
 }
 
 /** @returns the run's folder */
 export function writeRun(folder: string, run: Run): string {
   const experiment = join(folder, encodeURIComponent(run.experiment).replaceAll(".", "%2E")); // "..", too, stays inside
-  const aside = join(experiment, `.${run.runId}.tmp`);
   const final = join(experiment, run.runId);
+  const aside = asidePath(final);
   try {
-    mkdirSync(aside, { recursive: true });
+    makeFolders(resolve(experiment));
+    mkdirSync(aside);
     writeFileSync(join(aside, "run.json"), `${JSON.stringify(run, null, 2)}\n`);
     renameSync(aside, final);
   } catch (error) {

@@ -1,0 +1,45 @@
+/**
+ * Writing aside: what is being written stands beside its place under a name of its writer's, until it is whole
+ * and renamed. A writer that is killed leaves it; the next one removes it.
+ */
+import { mkdirSync, readdirSync, rmSync, statSync } from "node:fs";
+import { basename, dirname, join } from "node:path";
+
+const prefix = (target: string): string => `.${basename(target)}.new-`;
+
+/** Where this process writes what is to become `target`. */
+export function asidePath(target: string): string {
+  return join(dirname(target), `${prefix(target)}${process.pid}`);
+}
+
+/** Removes what killed writers of `target` left. */
+export function removeAbandoned(target: string): void {
+  for (const name of readdirSync(dirname(target))) {
+    if (name.startsWith(prefix(target)) && !isRunning(Number(name.slice(prefix(target).length)))) {
+      rmSync(join(dirname(target), name), { recursive: true, force: true });
+    }
+  }
+}
+
+/** Whether another process of this number runs. */
+function isRunning(pid: number): boolean {
+  try {
+    process.kill(pid, 0);
+    return pid !== process.pid;
+  } catch (error) {
+    return (error as NodeJS.ErrnoException).code === "EPERM"; // running, as another user
+  }
+}
+
+/** Makes a folder and its parents as needed, and lists what it made, outermost first. */
+export function makeFolders(folder: string, made: string[] = []): void {
+  // Not mkdir's own `recursive`, which never returns for a folder under /proc (Node 26.10).
+  if (isFolder(folder)) return;
+  makeFolders(dirname(folder), made);
+  mkdirSync(folder);
+  made.push(folder);
+}
+
+export function isFolder(path: string): boolean {
+  return statSync(path, { throwIfNoEntry: false })?.isDirectory() ?? false;
+}
