@@ -148,6 +148,22 @@ function assertRefusal({ code, stdout, stderr }: Exit, errorCode: string, detail
   assert.ok(!events(stdout).includes("service.listening"));
 }
 
+test("a log that cannot be written ends the service at once, with one line", { timeout: 30_000 }, async () => {
+  const command = [
+    "/bin/sh",
+    "-c",
+    `exec "${process.execPath}" "${join(ROOT, "serving/src/main.ts")}" > /dev/full`,
+  ] as const;
+
+  const { code, stderr } = await startService({ ...MODEL, LOG_LEVEL: "info" }, command).exit;
+
+  const lines = stderr.trimEnd().split("\n");
+  assert.deepEqual([code, lines.length], [1, 1], stderr);
+  const { event, code: errorCode, detail } = JSON.parse(lines[0]);
+  assert.deepEqual([event, errorCode], ["service.failed", "CHURN_ERR_SERVICE_LOG"]);
+  assert.match(detail, /^standard output: the log cannot be written: ENOSPC/);
+});
+
 describe("the service refuses to start, with one line", { concurrency: 2, timeout: 30_000 }, () => {
   test("on a port in use", async () => {
     const other = createServer().listen(0, "127.0.0.1");

@@ -127,13 +127,29 @@ export function contentHash(content: ModelContent, forestSha256: string): string
   return sha256(JSON.stringify([...identity, ...evidence, data, seed, forestSha256]));
 }
 
+/** Whether a value is a lineage: most of it lies outside the content hash, so no checksum can tell. */
+export function isLineage(value: unknown): value is Lineage {
+  const { data, seed, files, code, engine, created, durationMs } = (value ?? {}) as Partial<Lineage>;
+  const areTexts = (values: readonly unknown[]): boolean => values.every((one) => typeof one === "string");
+  const { commit, contractTree, trainingTree, lockfileSha256, modified } = code ?? ({} as Partial<Lineage["code"]>);
+  return (
+    typeof data === "object" &&
+    [seed, durationMs].every(Number.isFinite) &&
+    Array.isArray(files) &&
+    areTexts(files) &&
+    [commit, contractTree, trainingTree, lockfileSha256].every((one) => one === null || typeof one === "string") &&
+    (modified === null || typeof modified === "boolean") &&
+    areTexts(Object.values(engine ?? { none: undefined })) &&
+    typeof created === "string" &&
+    !Number.isNaN(Date.parse(created))
+  );
+}
+
 /** Version of content that was made at `created` (ISO 8601). */
 export function modelVersion(created: string, contentSha256: string): string {
   const time = created.replace(/\.\d+/, "").replaceAll(/[-:]/g, "");
   return `${time}-${contentSha256.slice(0, 8)}`;
 }
-
-export const IS_VERSION = /^\d{8}T\d{6}Z-[0-9a-f]{8}$/;
 
 export function sha256(data: string | Uint8Array): string {
   return createHash("sha256").update(data).digest("hex");

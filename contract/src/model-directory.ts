@@ -17,13 +17,14 @@ import {
   contentHash,
   FOREST_FILE,
   FORMAT_VERSION,
-  IS_VERSION,
+  isLineage,
   MANIFEST_FILE,
   type ModelContent,
   type ModelManifest,
   modelVersion,
   sha256,
 } from "./manifest.ts";
+import { describe } from "./schema-issues.ts";
 
 /** What a verified directory holds. */
 export interface ModelFiles {
@@ -181,11 +182,13 @@ function readVerified(path: string, directory: string): ModelFiles {
   const forestFile = readChecked(path, directory, FOREST_FILE, manifest);
   readChecked(path, directory, CARD_FILE, manifest);
   const actual = contentHash(manifest, manifest.files[FOREST_FILE]);
-  if (actual !== manifest.contentSha256 || !manifest.version.endsWith(`-${actual.slice(0, 8)}`)) {
-    throw invalid(
-      path,
-      `${MANIFEST_FILE}: expected content hash ${short(manifest.contentSha256)}, got ${short(actual)}`,
-    );
+  if (actual !== manifest.contentSha256) {
+    const expected = short(manifest.contentSha256);
+    throw invalid(path, `${MANIFEST_FILE}: expected content hash ${expected}, got ${short(actual)}`);
+  }
+  const version = modelVersion(manifest.lineage.created, actual);
+  if (manifest.version !== version) {
+    throw invalid(path, `${MANIFEST_FILE}: expected version ${version}, got ${describe(manifest.version)}`);
   }
   const features = readFeatures(path, manifest);
   const forest = decodeForest(forestFile, join(path, FOREST_FILE));
@@ -209,9 +212,9 @@ function readManifest(path: string, directory: string): ModelManifest {
   const isWhole =
     typeof contentSha256 === "string" &&
     typeof version === "string" &&
-    IS_VERSION.test(version) &&
+    isLineage(lineage) &&
     Array.isArray(features) &&
-    [...features, files, encodings, threshold, lineage].every(isObject);
+    [...features, files, encodings, threshold].every(isObject);
   if (!isWhole) throw invalid(path, `${MANIFEST_FILE}: incomplete`);
   const expected = [FOREST_FILE, CARD_FILE].sort().join(", ");
   const got = Object.keys(files as object)

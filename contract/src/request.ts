@@ -8,6 +8,7 @@
 import { type ColumnSpecification, type DatasetSpecification, featureColumnNames } from "./dataset.ts";
 import type { Row } from "./expression.ts";
 import type { FeatureEncoder } from "./features.ts";
+import { DATE, NOT_BLANK } from "./schema-issues.ts";
 
 /** A JSON Schema as data. */
 export type JsonSchema = Readonly<Record<string, unknown>>;
@@ -47,6 +48,7 @@ export function requestSchema(dataset: DatasetSpecification): JsonSchema {
 function identifierSchema(dataset: DatasetSpecification, name: string): JsonSchema {
   const type = dataset.columns[name]?.type;
   if (type === "integer" || type === "number") return { type };
+  if (type === "date") return { type: "string", maxLength: MAX_TEXT_LENGTH, pattern: DATE };
   return { type: "string", maxLength: MAX_TEXT_LENGTH };
 }
 
@@ -57,6 +59,7 @@ function columnSchema(column: ColumnSpecification): JsonSchema {
     ...(column.minimum === undefined ? {} : { minimum: column.minimum }),
     ...(column.maximum === undefined ? {} : { maximum: column.maximum }),
     ...(type === "string" ? { maxLength: MAX_TEXT_LENGTH } : {}),
+    ...(type === "string" && !column.nullable ? { pattern: NOT_BLANK } : {}), // blank is missing
     description: columnDescription(column),
   };
 }

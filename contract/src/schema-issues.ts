@@ -5,6 +5,16 @@
 import type { ErrorObject } from "ajv";
 import type { Issue } from "./errors.ts";
 
+/** Patterns of texts. */
+export const NOT_BLANK = "\\S";
+export const DATE = "^\\d{4}-\\d{2}-\\d{2}(T\\d{2}:\\d{2}.*)?$";
+
+/** What each pattern asks for, in words. */
+const PATTERN_WORDS: ReadonlyMap<string, string> = new Map([
+  [NOT_BLANK, "a text that is not blank"],
+  [DATE, "a date such as 2026-01-31, with or without a time"],
+]);
+
 /** An `Issue` with the JSON Schema keyword that failed, for machines. */
 export interface SchemaIssue extends Issue {
   readonly keyword: string;
@@ -51,6 +61,8 @@ function expectation(error: ErrorObject): string {
     case "exclusiveMinimum":
     case "exclusiveMaximum":
       return `a value ${params.comparison} ${params.limit}`;
+    case "pattern":
+      return PATTERN_WORDS.get(params.pattern) ?? `a text that matches ${params.pattern}`;
     default:
       return error.message?.replace(/^must /, "") ?? error.keyword;
   }

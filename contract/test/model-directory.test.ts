@@ -368,7 +368,7 @@ describe("reading a model refuses, in one line that names the file,", () => {
     test(`a ${name} that was edited in model.json`, () => {
       write();
       edit((manifest) => ({ ...manifest, ...change }));
-      invalid(/best_model: model\.json: expected content hash/);
+      invalid(/best_model: model\.json: expected (content hash|version) /);
     });
   }
 
@@ -391,6 +391,21 @@ describe("reading a model refuses, in one line that names the file,", () => {
       write();
       edit(() => value);
       invalid(/model\.json: expected formatVersion 1, got none/);
+    });
+  }
+
+  for (const [name, change] of [
+    ["no code", { code: undefined }],
+    ["a code whose commit is a number", { code: { ...CONTENT.lineage.code, commit: 5 } }],
+    ["no engine", { engine: undefined }],
+    ["no duration", { durationMs: undefined }],
+    ["a created that is no time", { created: "never" }],
+    ["another time than its version's", { created: "2026-11-23T20:45:01Z" }],
+  ] as const) {
+    test(`a lineage with ${name}`, () => {
+      write();
+      edit((manifest) => ({ ...manifest, lineage: { ...CONTENT.lineage, ...change } }));
+      invalid(/model\.json: (incomplete|expected version )/);
     });
   }
 

@@ -45,6 +45,8 @@ describe("the request schema", () => {
   const ACCEPTED: readonly (readonly [string, unknown])[] = [
     ["a complete customer", MEMBER],
     ["a key and a time", { ...MEMBER, member: 7, seen_on: "2026-01-01" }],
+    ["a time of day", { ...MEMBER, seen_on: "2026-01-01T08:30:00Z" }],
+    ["a blank for a nullable category", { ...MEMBER, constructor: " " }],
     ["a missing nullable field", without("weight")],
     ["null in a nullable field", { ...MEMBER, weight: null, constructor: null }],
     ["a level it does not know", { ...MEMBER, plan: "guest" }],
@@ -66,6 +68,8 @@ describe("the request schema", () => {
     ["a fraction for an integer", { ...MEMBER, visits: 6.5 }],
     ["a number for a boolean", { ...MEMBER, trainer: 1 }],
     ["a value above its bound", { ...MEMBER, visits: 41 }],
+    ["a blank for a required category", { ...MEMBER, plan: " \u00a0" }],
+    ["a time that is no date", { ...MEMBER, seen_on: "last week" }],
     ["a number for a category", { ...MEMBER, plan: 3 }],
     ["a level of more than 256 characters", { ...MEMBER, plan: "x".repeat(257) }],
     ["an unknown field", { ...MEMBER, colour: "red" }],

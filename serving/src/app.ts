@@ -26,6 +26,9 @@ export interface AppParts {
   readonly drain?: Drain;
 }
 
+/** How long a request may take to arrive, in ms; Fastify's own default is for ever. */
+const REQUEST_TIMEOUT_MS = 30_000;
+
 /** Builds the service, warmed up and ready to listen (or to be injected into). */
 export async function buildApp({ model, logger, drain = new Drain() }: AppParts): Promise<FastifyInstance> {
   const handleError = errorHandler(logger);
@@ -44,6 +47,7 @@ export async function buildApp({ model, logger, drain = new Drain() }: AppParts)
     schemaErrorFormatter: rowInvalid,
     frameworkErrors: handleError,
     clientErrorHandler: answerBrokenConnection,
+    requestTimeout: REQUEST_TIMEOUT_MS,
     return503OnClosing: false, // a request that still gets through while closing is answered
   });
   addJsonReader(app);

@@ -1,7 +1,7 @@
 /**
  * The process: environment, model, port, signals, exit codes.
  *
- *     0 stopped on a signal · 1 a bug · 2 wrong environment, unusable model, unusable port
+ *     0 stopped on a signal · 1 a bug, or a log that cannot be written · 2 wrong environment, unusable model or port
  *
  * A second signal ends it at once.
  */
@@ -11,10 +11,9 @@ import type { FastifyInstance } from "fastify";
 import { destination, type Logger, pino } from "pino";
 import { buildApp } from "./app.ts";
 import { type Config, readConfig } from "./config.ts";
+import { createLogger, LOG_BASE } from "./logger.ts";
 import { Drain } from "./plugins/draining.ts";
 import { stopGracefully } from "./stop.ts";
-
-const BASE = { plane: "serving" };
 
 /** Signal → the exit code a shell gives it (128 + its number). */
 const STOP_SIGNALS = { SIGTERM: 143, SIGINT: 130 } as const;
@@ -24,7 +23,13 @@ const SAME_SIGNAL_MS = 250;
 
 async function main(): Promise<void> {
   const config = readConfig(process.env);
-  const logger = pino({ level: config.logLevel, base: BASE });
+  const logger = await createLogger(config.logLevel, (cause) => {
+    fail(
+      new ChurnError("CHURN_ERR_SERVICE_LOG", `standard output: the log cannot be written: ${cause.message}`, {
+        cause,
+      }),
+    );
+  });
   const model = loadModel(config.modelDirectory, logger);
   const drain = new Drain();
   const app = await buildApp({ model, logger, drain });
@@ -88,12 +93,12 @@ function fail(error: unknown): void {
     console.error(`${error.code}: ${error.message}`);
   } else {
     const facts = isBug ? { err: error } : { code: error.code, detail: error.message };
-    pino({ base: BASE }, destination({ dest: 2, sync: true })).fatal(
+    pino({ base: LOG_BASE }, destination({ dest: 2, sync: true })).fatal(
       { event: "service.failed", ...facts },
       "service failed",
     );
   }
-  process.exit(isBug ? 1 : 2);
+  process.exit(isBug || error.code === "CHURN_ERR_SERVICE_LOG" ? 1 : 2);
 }
 
 main().catch(fail);

@@ -37,7 +37,7 @@ export const PROBLEM_SCHEMA = {
 const PROBLEM_DESCRIPTIONS = {
   400: "The body is empty or not valid JSON.",
   413: "The body is too large.",
-  415: "The body is not declared as application/json.",
+  415: "The body is not declared as application/json, or encoded in another way than UTF-8.",
   422: "The body breaks the schema; `errors` names every faulty field.",
   500: "The service failed.",
 } as const;

@@ -46,6 +46,17 @@ const SCHEMA_FAULTS: readonly (readonly [string, unknown, ...(readonly [string, 
   ],
   ["an extra field", { ...MEMBER, shoe: 42 }, ["/shoe", "additionalProperties", "shoe: expected no such field"]],
   [
+    "a time that is no date",
+    { ...MEMBER, seen_on: "soon" },
+    ["/seen_on", "pattern", 'seen_on: expected a date such as 2026-01-31, with or without a time, got "soon"'],
+  ],
+  [
+    "fields with odd names",
+    { ...MEMBER, "a/b~c": 1, "": 1 },
+    ["/a~1b~0c", "additionalProperties", "a/b~c: expected no such field"],
+    ["/", "additionalProperties", '"": expected no such field'],
+  ],
+  [
     "an identity column",
     { ...MEMBER, full_name: "A" },
     ["/full_name", "additionalProperties", "full_name: expected no such field"],
@@ -131,6 +142,37 @@ test("415 for anything but JSON", async () => {
     assert.equal(response.statusCode, 415);
     assert.equal(problem.detail, `content-type: expected application/json, got ${type}`);
   }
+});
+
+test("415 for JSON in another encoding", async () => {
+  for (const headers of [
+    { ...JSON_TYPE, "content-encoding": "gzip" },
+    { "content-type": "application/json; charset=latin1" },
+  ]) {
+    const { response, problem } = await post(JSON.stringify(MEMBER), headers);
+    assert.equal(response.statusCode, 415);
+    assert.match(problem.detail, /^expected plain JSON in UTF-8, got content-encoding (gzip|identity), charset /);
+  }
+  const named = await post(JSON.stringify(MEMBER), { "content-type": 'application/json; charset="UTF-8"' });
+  assert.equal(named.response.statusCode, 200);
+});
+
+test("400 for bytes that are no UTF-8", async () => {
+  const payload = Buffer.from(JSON.stringify({ ...MEMBER, tariff: "jährlich" }), "latin1");
+  const { response, problem } = await post(payload);
+  assert.equal(response.statusCode, 400);
+  assert.match(problem.detail, /^body: expected JSON: .*encoded data was not valid/);
+});
+
+test("405 also for a page, with the methods it has", async () => {
+  const { response } = await ask({ method: "DELETE", url: "/docs/" });
+  assert.equal(response.statusCode, 405);
+  assert.equal(response.headers.allow, "GET, HEAD");
+});
+
+test("a request that never ends is not waited for", () => {
+  const { requestTimeout } = service.app.server;
+  assert.ok(requestTimeout > 0 && requestTimeout <= 60_000);
 });
 
 test("404 for an unknown path, 405 with the allowed methods for a wrong one", async () => {

@@ -35,6 +35,8 @@ export async function addDocsPage(app: FastifyInstance, { version, dataset }: Mo
         version,
         description: `Scores customers of the data set "${dataset.name}". ${dataset.description ?? ""}`.trim(),
       },
+      servers: [{ url: "/" }],
+      security: [], // there are no keys yet
       tags: [
         { name: "prediction", description: "Scores" },
         { name: "model", description: "What is being served" },

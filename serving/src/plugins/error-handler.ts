@@ -55,6 +55,7 @@ const KINDS = {
   METHOD_NOT_ALLOWED: { status: 405, name: "method-not-allowed", title: "The path does not have this method" },
   FST_ERR_CTP_BODY_TOO_LARGE: { status: 413, name: "body-too-large", title: "The body is too large" },
   FST_ERR_CTP_INVALID_MEDIA_TYPE: { status: 415, name: "unsupported-media-type", title: "The body is not JSON" },
+  UNSUPPORTED_ENCODING: { status: 415, name: "unsupported-encoding", title: "The body is encoded in another way" },
   CHURN_ERR_ROW_INVALID: { status: 422, name: "invalid-customer", title: "The customer does not fit the schema" },
 } as const satisfies Record<string, Kind>;
 
@@ -86,15 +87,11 @@ export function errorHandler(logger: Logger): ErrorHandler {
 
 /** Handles errors, unknown paths and wrong methods of the whole app. Must come before the routes. */
 export function addErrorHandler(app: FastifyInstance, handleError: ErrorHandler): void {
-  const methods = new Map<string, string[]>();
-  app.addHook("onRoute", ({ url, method }) => {
-    methods.set(url, [...(methods.get(url) ?? []), ...[method].flat()]);
-  });
   app.setErrorHandler(handleError);
   app.setNotFoundHandler((request, reply) => {
-    const path = request.url.split("?", 1)[0];
-    const allowed = methods.get(path);
-    if (allowed === undefined) {
+    const path = decodeURIComponent(request.url.split("?", 1)[0]); // one that cannot be decoded does not get here
+    const allowed = app.supportedMethods.filter((method) => app.findRoute({ method, url: path }) !== null);
+    if (allowed.length === 0) {
       handleError(failure("FST_ERR_NOT_FOUND", `no such path: ${path}`), request, reply);
       return;
     }
@@ -130,12 +127,19 @@ function invalidCustomer(kind: Kind, validation: NonNullable<FastifyError["valid
   const faults = issues.map(({ path, keyword, message }) => ({
     pointer: path,
     code: keyword,
-    detail: `${path === "" ? "body" : path.slice(1)}: ${message}`,
+    detail: `${nameOf(path)}: ${message}`,
   }));
   const count = validation.length;
   const shown = count > MAX_FAULTS ? `${count} faults, of which ${MAX_FAULTS} are listed` : `${count} faults`;
   const detail = count === 1 ? faults[0].detail : `${shown}; the first: ${faults[0].detail}`;
   return problem(kind, detail, faults);
+}
+
+/** A JSON Pointer in words: the field's name, quoted where it would not read as one. */
+function nameOf(pointer: string): string {
+  if (pointer === "") return "body";
+  const name = pointer.slice(1).replaceAll("~1", "/").replaceAll("~0", "~");
+  return /^\S+$/.test(name) ? name : JSON.stringify(name);
 }
 
 function detailOf(error: FastifyError, request: FastifyRequest): string {
@@ -180,13 +184,25 @@ export function answerBrokenConnection(error: Error & { readonly code: string },
  */
 export function addJsonReader(app: FastifyInstance): void {
   app.removeAllContentTypeParsers();
-  app.addContentTypeParser<string>("application/json", { parseAs: "string" }, (_request, body, done) => {
-    if (body === "") {
+  const utf8 = new TextDecoder("utf-8", { fatal: true, ignoreBOM: true });
+  app.addContentTypeParser<Buffer>("application/json", { parseAs: "buffer" }, (request, body, done) => {
+    const { "content-encoding": encoding = "identity", "content-type": type = "" } = request.headers;
+    const charset = /charset="?([^";\s]+)/i.exec(type)?.[1] ?? "utf-8";
+    if (encoding !== "identity" || !/^utf-?8$/i.test(charset)) {
+      done(
+        failure(
+          "UNSUPPORTED_ENCODING",
+          `expected plain JSON in UTF-8, got content-encoding ${encoding}, charset ${charset}`,
+        ),
+      );
+      return;
+    }
+    if (body.length === 0) {
       done(new errorCodes.FST_ERR_CTP_EMPTY_JSON_BODY());
       return;
     }
     try {
-      done(null, JSON.parse(body));
+      done(null, JSON.parse(utf8.decode(body)));
     } catch (cause) {
       done(Object.assign(new errorCodes.FST_ERR_CTP_INVALID_JSON_BODY(), { cause }));
     }
