@@ -1,19 +1,18 @@
-"""How learnable is the world of `customers`?
+"""scikit-learn's side of bench/customers.ts: what can be learned from a file of generated customers?
 
-Reads a generated file with the true probability (`churn generate --with-truth`) and prints what a perfect
-model, boosting, a forest, a linear model and two-leaf rules reach on held-out rows.
-
-    npx churn generate --with-truth
-    bench/python.sh bench/customers.py data/raw/customers.parquet
+One JSON request per line in (`{"data": path}`, a file with the true probability), one answer per line out: what a
+perfect model, boosting, a forest, a linear model and rules with one threshold reach on held-out rows.
 """
 
 import json
+import platform
 import sys
 from itertools import product
 from pathlib import Path
 
 import numpy as np
 import pandas as pd
+import sklearn
 from sklearn.compose import make_column_transformer
 from sklearn.ensemble import HistGradientBoostingClassifier, RandomForestClassifier
 from sklearn.impute import SimpleImputer
@@ -51,7 +50,7 @@ def best_threshold_rule(x, y):
     return max(rule[0] for rule in rules), max(rule[1] for rule in rules), max(rules, key=lambda rule: rule[1])[2]
 
 
-def main(path):
+def answer(path):
     dataset = json.loads(DATASET.read_text())
     target = dataset["target"]["column"]
     special = {dataset["key"], dataset["time"], target}
@@ -61,7 +60,6 @@ def main(path):
 
     data = pd.read_parquet(path)
     y = (data[target] == dataset["target"]["positive"]).to_numpy().astype(int)
-    truth = data[TRUTH].to_numpy()
     x = data[columns].copy()
     for name in categories:
         x[name] = x[name].astype(object).where(x[name].notna(), "missing").astype(str)
@@ -69,15 +67,10 @@ def main(path):
         x[name] = x[name].astype(float)
     codes = OrdinalEncoder().fit_transform(x[categories])
     dense = pd.concat([x[numbers], pd.DataFrame(codes, columns=categories, index=x.index)], axis=1)
+    onehot = pd.concat([x[numbers], pd.get_dummies(x[categories]).astype(float)], axis=1)
 
     test = np.random.default_rng(0).random(len(y)) < HOLDOUT
     train = ~test
-    print(f"{len(y)} rows, {len(columns)} features, churn {y.mean():.4f}; held out {test.sum()}")
-    missing = data[columns].isna().mean()
-    print("missing:", ", ".join(f"{n} {share:.3f}" for n, share in missing.items() if share > 0))
-
-    scores = {"truth": truth[test]}
-
     linear = make_pipeline(
         make_column_transformer(
             (OneHotEncoder(), categories),
@@ -85,39 +78,49 @@ def main(path):
         ),
         LogisticRegression(max_iter=1000),
     )
-    scores["logistic regression"] = linear.fit(x[train], y[train]).predict_proba(x[test])[:, 1]
-
-    is_category = [name in categories for name in dense]
     boosting = HistGradientBoostingClassifier(
-        categorical_features=is_category, max_iter=600, learning_rate=0.06, early_stopping=True, random_state=0
+        categorical_features=[name in categories for name in dense],
+        max_iter=600,
+        learning_rate=0.06,
+        early_stopping=True,
+        random_state=0,
     )
-    scores["boosting"] = boosting.fit(dense[train], y[train]).predict_proba(dense[test])[:, 1]
+    forest = RandomForestClassifier(300, max_depth=12, min_samples_leaf=5, n_jobs=-1, random_state=0)
+    stump = DecisionTreeClassifier(max_leaf_nodes=2)
+    scores = {"the true probability": data[TRUTH].to_numpy()[test]}
+    for name, model, features in (
+        ("gradient boosting", boosting, dense),
+        ("random forest, 300 trees of depth 12", forest, dense),
+        ("logistic regression", linear, x),
+        ("a tree of two leaves", stump, onehot.fillna(-999)),
+    ):
+        scores[name] = model.fit(features[train], y[train]).predict_proba(features[test])[:, 1]
 
-    if "--no-forest" not in sys.argv:
-        filled = dense.fillna(-999)
-        forest = RandomForestClassifier(300, max_depth=12, min_samples_leaf=5, n_jobs=-1, random_state=0)
-        scores["forest 300 × 12"] = forest.fit(filled[train], y[train]).predict_proba(filled[test])[:, 1]
+    def judge(score):
+        return {
+            "auc": roc_auc_score(y[test], score),
+            "logLoss": log_loss(y[test], score),
+            "brier": brier_score_loss(y[test], score),
+            "bestF1": best_f1(y[test], score),
+        }
 
-    onehot = pd.concat([x[numbers], pd.get_dummies(x[categories]).astype(float)], axis=1)
-    stump = DecisionTreeClassifier(max_leaf_nodes=2).fit(onehot[train].fillna(-999), y[train])
-    scores["two-leaf tree"] = stump.predict_proba(onehot[test].fillna(-999))[:, 1]
-
-    bayes = roc_auc_score(y[test], truth[test])
-    print(f"{'':22}{'AUC':>8}{'share':>8}{'log-loss':>10}{'Brier':>8}{'best F1':>9}")
-    for name, score in scores.items():
-        auc = roc_auc_score(y[test], score)
-        share = (auc - 0.5) / (bayes - 0.5)
-        print(
-            f"{name:22}{auc:8.4f}{share:8.4f}{log_loss(y[test], score):10.4f}"
-            f"{brier_score_loss(y[test], score):8.4f}{best_f1(y[test], score):9.4f}"
-        )
     rule_auc, rule_f1, rule_column = best_threshold_rule(onehot[test].reset_index(drop=True), y[test])
-    print(f"{'best single threshold':22}{rule_auc:8.4f}{'':26}{rule_f1:9.4f}  ({rule_column})")
-    everyone = f1_score(y[test], np.ones(test.sum()))
-    print(f"{'everyone churns':22}{0.5:8.4f}{'':26}{everyone:9.4f}")
-    lead = roc_auc_score(y[test], scores["boosting"]) - roc_auc_score(y[test], scores["logistic regression"])
-    print(f"boosting ahead of logistic regression: {lead:.4f} AUC")
+    return {
+        "rows": len(y),
+        "features": len(columns),
+        "churn": y.mean(),
+        "missing": {n: share for n, share in data[columns].isna().mean().items() if share > 0},
+        "qualities": {name: judge(score) for name, score in scores.items()},
+        "bestRule": {"auc": rule_auc, "f1": rule_f1, "column": rule_column},
+        "everyoneF1": f1_score(y[test], np.ones(test.sum())),
+        "versions": {
+            "Python": platform.python_version(),
+            "scikit-learn": sklearn.__version__,
+            "NumPy": np.__version__,
+        },
+    }
 
 
 if __name__ == "__main__":
-    main(sys.argv[1])
+    for line in sys.stdin:
+        print(json.dumps(answer(json.loads(line)["data"])), flush=True)

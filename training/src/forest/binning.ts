@@ -7,9 +7,7 @@
  * more cut point, the largest float32: present values lie below it, missing ones above, in a last bin of
  * their own.
  *
- * Bins stand row after row, in memory that worker threads share: deep in a tree the rows of a node are
- * scattered, and then the bins of one row, all its features in one cache line, cost one miss instead of one
- * per feature (measured: a histogram update 2 to 3 times faster than column-major from the fifth level on).
+ * Bins stand column after column, in memory that worker threads share.
  */
 import { ChurnError, MAX_FEATURES } from "@churn/contract";
 import { Random } from "../random.ts";
@@ -18,9 +16,7 @@ import { sampleRows } from "../sample.ts";
 export interface BinnedFeatures {
   readonly nRows: number;
   readonly nFeatures: number;
-  /** Bytes per row: nFeatures, rounded up to whole 32-bit words. */
-  readonly stride: number;
-  /** nRows × stride, row-major, over shared memory. */
+  /** nFeatures × nRows, column-major, over shared memory. */
   readonly bins: Uint8Array;
   /** Ascending float32 thresholds, feature after feature. */
   readonly cutPoints: Float32Array;
@@ -50,8 +46,7 @@ export function binFeatures(columns: readonly Float32Array[], nRows: number, max
   if (nFeatures > MAX_FEATURES) {
     throw new ChurnError("CHURN_ERR_FOREST_LIMIT", `expected at most ${MAX_FEATURES} features, got ${nFeatures}`);
   }
-  const stride = Math.ceil(nFeatures / 4) * 4;
-  const bins = new Uint8Array(new SharedArrayBuffer(nRows * stride));
+  const bins = new Uint8Array(new SharedArrayBuffer(nFeatures * nRows));
   const hasMissing = new Uint8Array(nFeatures);
   const cutOffsets = new Uint32Array(nFeatures + 1);
   const sample = sampleRows(nRows, SAMPLE_ROWS, new Random(SAMPLE_SEED));
@@ -60,10 +55,10 @@ export function binFeatures(columns: readonly Float32Array[], nRows: number, max
     const cutPoints = findCutPoints(column, sample, maxBins);
     if (hasMissing[f] === 1) cutPoints.push(LARGEST_FLOAT32);
     cutOffsets[f + 1] = cutOffsets[f] + cutPoints.length;
-    assignBins(column, Float32Array.from(cutPoints), bins.subarray(f), stride);
+    assignBins(column, Float32Array.from(cutPoints), bins.subarray(f * nRows, (f + 1) * nRows));
     return cutPoints;
   });
-  return { nRows, nFeatures, stride, bins, cutPoints: Float32Array.from(cuts.flat()), cutOffsets, hasMissing };
+  return { nRows, nFeatures, bins, cutPoints: Float32Array.from(cuts.flat()), cutOffsets, hasMissing };
 }
 
 function findCutPoints(column: Float32Array, rows: Uint32Array, maxBins: number): number[] {
@@ -104,7 +99,7 @@ function between(low: number, high: number): number {
  * The number of cut points below each value: a binary search in eight steps, written out so that none is a branch
  * to mispredict. A missing value lands beyond the last cut point.
  */
-function assignBins(column: Float32Array, cuts: Float32Array, out: Uint8Array, stride: number): void {
+function assignBins(column: Float32Array, cuts: Float32Array, out: Uint8Array): void {
   const padded = new Float32Array(MAX_CUT_POINTS).fill(Number.POSITIVE_INFINITY);
   padded.set(cuts);
   for (let i = 0; i < column.length; i++) {
@@ -117,6 +112,6 @@ function assignBins(column: Float32Array, cuts: Float32Array, out: Uint8Array, s
     bin += +(x > padded[bin + 3]) << 2;
     bin += +(x > padded[bin + 1]) << 1;
     bin += +(x > padded[bin]);
-    out[i * stride] = Number.isNaN(x) ? cuts.length : bin;
+    out[i] = Number.isNaN(x) ? cuts.length : bin;
   }
 }

@@ -54,7 +54,7 @@ function growTrees(
  * right by itself; where it goes left, that bin is an exception.
  */
 function addOutOfBagScores(
-  { bins, stride, cutOffsets, hasMissing }: BinnedFeatures,
+  { bins, nRows, cutOffsets, hasMissing }: BinnedFeatures,
   { feature, cut, missingRight, left, value }: Tree,
   rows: Uint32Array,
   inBag: Uint8Array,
@@ -69,7 +69,7 @@ function addOutOfBagScores(
     if (inBag[row] > 0) continue;
     let node = 0;
     for (let f = feature[0]; f !== LEAF; f = feature[node]) {
-      const bin = bins[row * stride + f];
+      const bin = bins[f * nRows + row];
       node = left[node] + (+(bin > cut[node]) & +(bin !== leftBin[node]));
     }
     sums[i] += Math.round(value[node] * SCORE_UNIT);
