@@ -86,8 +86,10 @@ function report(answers: readonly Answer[], sizes: readonly Size[]): boolean {
   const body = [
     "`npm run bench:customers`",
     describeMachine(answers[0].versions),
-    `${ROWS} customers of each seed, a quarter of them held out, ${answers[0].features} features as they stand. The share is that of the`,
-    "achievable: (AUC − 0.5) / (best AUC − 0.5). A rule contacts everyone on one side of a threshold.",
+    [
+      `${ROWS} customers of each seed, a quarter of them held out, ${answers[0].features} features as they stand. The share is that of the`,
+      "achievable: (AUC − 0.5) / (best AUC − 0.5). A rule contacts everyone on one side of a threshold.",
+    ].join("\n"),
     ...answers.map((answer, i) => qualityTable(answer, SEEDS[i])),
     "`churn generate` as a process, from its start to its end, writing Parquet:",
     markdownTable([

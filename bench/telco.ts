@@ -10,16 +10,11 @@
 import { mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import { fileURLToPath } from "node:url";
 import { markdownTable } from "../training/src/report.ts";
 import { churn } from "./command.ts";
 import { PythonScript } from "./python.ts";
 import { atLeast, atMost, checkTable, describeMachine, writeSection } from "./results.ts";
-
-const pathOf = (name: string): string => fileURLToPath(new URL(name, import.meta.url));
-const DATASET = pathOf("../datasets/telco/dataset.json");
-const DATA = pathOf("../datasets/telco/Telco-Customer-Churn.csv");
-const FOLDS = pathOf("telco-folds.csv");
+import { DATA, DATASET, FOLDS, writeFolds } from "./telco-folds.ts";
 
 interface Quality {
   readonly auc: number;
@@ -43,27 +38,14 @@ try {
 
 /** @returns one file of scores per fold */
 function scoreFolds(): string[] {
-  const [header, ...customers] = lines(DATA);
-  const foldOf = lines(FOLDS)
-    .slice(1)
-    .map((line) => Number(line.split(",")[1]));
   const withoutAnswer = (line: string): string => line.slice(0, line.lastIndexOf(","));
-  return Array.from({ length: Math.max(...foldOf) + 1 }, (_, fold) => {
-    const [train, test, model, scores] = ["train.csv", "test.csv", "model", "scores.csv"].map((name) =>
-      join(folder, `${fold}-${name}`),
-    );
-    const others = customers.filter((_, row) => foldOf[row] !== fold);
-    const own = customers.filter((_, row) => foldOf[row] === fold);
-    writeFileSync(train, [header, ...others].join("\n"));
-    writeFileSync(test, [header, ...own].map(withoutAnswer).join("\n"));
+  return writeFolds(folder).map(({ train, test }) => {
+    const [model, scores] = [`${train}.model`, `${test}.scores.csv`];
+    writeFileSync(test, readFileSync(test, "utf8").split("\n").map(withoutAnswer).join("\n"));
     churn(folder, "train", "--dataset", DATASET, "--data", train, "--out", model);
     churn(folder, "predict", "--model", model, "--data", test, "--out", scores);
     return scores;
   });
-}
-
-function lines(path: string): string[] {
-  return readFileSync(path, "utf8").trimEnd().split(/\r?\n/);
 }
 
 /** Prints and writes what came out. @returns whether everything holds */

@@ -4,7 +4,7 @@
  * @source Mitchell et al. 2019, "Model Cards for Model Reporting"
  */
 import type { Metrics, ModelManifest } from "@churn/contract";
-import { confusionSentence, METRIC_LABELS, metricsTable } from "./report.ts";
+import { confusionSentence, METRIC_LABELS, markdownTable, metricsTable } from "./report.ts";
 
 export function describeModel(manifest: ModelManifest): string {
   const { dataset, forest, threshold, lineage, features, slices } = manifest;
@@ -47,9 +47,10 @@ function slicesSection(slices: ModelManifest["slices"]): string {
   if (slices.length === 0) return "";
   const names = ["roc_auc", "log_loss", "recall_score"] as const;
   const cell = (metrics: Metrics, name: string): string => metrics[name]?.value.toFixed(4) ?? "–";
-  const rows = slices.map(
-    ({ column, level, rows: count, metrics }) =>
-      `| ${column} = ${level} | ${count} | ${names.map((name) => cell(metrics, name)).join(" | ")} |`,
-  );
-  return `| group | customers | ${names.map((name) => METRIC_LABELS[name]).join(" | ")} |\n|---|---|---|---|---|\n${rows.join("\n")}\n\n`;
+  const rows = slices.map(({ column, level, rows: count, metrics }) => [
+    `${column} = ${level}`,
+    String(count),
+    ...names.map((name) => cell(metrics, name)),
+  ]);
+  return `${markdownTable([["group", "customers", ...names.map((name) => METRIC_LABELS[name])], ...rows])}\n\n`;
 }

@@ -55,9 +55,9 @@ function number(metric: Metric | undefined): string {
 
 /** A Markdown table whose columns also line up in a terminal; the first row is its header. */
 export function markdownTable(rows: readonly (readonly string[])[]): string {
-  const widths = rows[0].map((_, column) => Math.max(...rows.map((row) => row[column].length)));
+  const [header, ...body] = rows.map((row) => row.map((cell) => cell.replaceAll("|", "\\|")));
+  const widths = header.map((_, column) => Math.max(...[header, ...body].map((row) => row[column].length)));
   const line = (cells: readonly string[]): string =>
     `| ${cells.map((cell, i) => cell.padEnd(widths[i])).join(" | ")} |`;
-  const [header, ...body] = rows;
   return [line(header), `|${widths.map((width) => "-".repeat(width + 2)).join("|")}|`, ...body.map(line)].join("\n");
 }

@@ -27,7 +27,7 @@ import { describeCode, describeEngine } from "./lineage.ts";
 import type { Logger } from "./logger.ts";
 import { describeModel } from "./model-card.ts";
 import { profileFeatures, typicalCustomer } from "./profile.ts";
-import { appendToLedger, championVersion, checkLedger } from "./registry/ledger.ts";
+import { championVersion, checkLedger, recordReplacement } from "./registry/ledger.ts";
 import { type TrackingTarget, writeRun } from "./tracking/run.ts";
 
 /** The name under which a registry knows the model. */
@@ -132,17 +132,7 @@ export async function train(options: TrainOptions): Promise<TrainResult> {
 
   const previousVersion = championVersion(options.out);
   const manifest = writeModelDirectory(options.out, content, forest, describeModel);
-  if (previousVersion !== undefined) {
-    const { version, contentSha256 } = manifest;
-    appendToLedger(options.out, {
-      event: "replaced",
-      at: content.lineage.created,
-      version,
-      contentSha256,
-      previousVersion,
-      reason: "churn train",
-    });
-  }
+  if (previousVersion !== undefined) recordReplacement(options.out, manifest, previousVersion, "churn train");
   const durationMs = since(started, now);
   log.info(
     { event: "train.finished", modelVersion: manifest.version, modelSha256: manifest.contentSha256, durationMs },

@@ -37,7 +37,21 @@ export function checkLedger(path: string): void {
   }
 }
 
-export function appendToLedger(path: string, entry: LedgerEntry): void {
+/** Adds the line of a champion that has taken the place of another. */
+export function recordReplacement(
+  path: string,
+  { version, contentSha256, lineage }: ModelManifest,
+  previousVersion: string | null,
+  reason: string,
+): void {
+  const entry: LedgerEntry = {
+    event: "replaced",
+    at: lineage.created,
+    version,
+    contentSha256,
+    previousVersion,
+    reason,
+  };
   appendFileSync(ledgerPath(path), `${JSON.stringify(entry)}\n`);
 }
 
