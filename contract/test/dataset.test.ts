@@ -3,6 +3,8 @@ import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { test } from "node:test";
+import { Ajv } from "ajv";
+import datasetSchema from "../dataset.schema.json" with { type: "json" };
 import { ChurnError, parseDataset, readDataset } from "../src/index.ts";
 
 const VALID = {
@@ -29,6 +31,12 @@ function messageOf(change: Record<string, unknown>): string {
   }
   assert.fail("expected the specification to be refused");
 }
+
+test("the published schema is valid JSON Schema", () => {
+  const ajv = new Ajv({ allowUnionTypes: true });
+
+  assert(ajv.validateSchema(datasetSchema), ajv.errorsText());
+});
 
 test("accepts a specification that fits its schema", () => {
   assert.equal(parseDataset(VALID, "dataset.json").name, "shop");
