@@ -34,10 +34,10 @@ export function metricsTable({ metrics, baselines }: Pick<ModelManifest, "metric
 /** What a file held beside what its specification expects, one note a line. */
 export function dataNotes(findings: Readonly<Record<string, number>>, extraColumns: readonly string[]): string[] {
   const notes = Object.entries(findings).map(
-    ([column, count]) => `Note: column "${column}": ${count} values are outside the specification`,
+    ([column, count]) => `Note: column "${column}": values outside the specification: ${count}`,
   );
   if (extraColumns.length === 0) return notes;
-  return [...notes, `Note: ignored ${extraColumns.length} columns that the specification does not name`];
+  return [...notes, `Note: columns that the specification does not name, ignored: ${extraColumns.length}`];
 }
 
 /** The confusion matrix in words. */
