@@ -1,5 +1,6 @@
 /** The service as a process: how it starts, refuses to start, and stops without losing a request. */
 import assert from "node:assert/strict";
+import { once } from "node:events";
 import { cpSync, readFileSync, rmSync, truncateSync, writeFileSync } from "node:fs";
 import { Agent, type IncomingMessage, request } from "node:http";
 import { connect, createServer } from "node:net";
@@ -91,12 +92,12 @@ test("start.sh works from any directory", { timeout: 30_000 }, async () => {
 });
 
 test("a service that was told to stop says so while it still answers", { timeout: 30_000 }, async () => {
-  const { child, url, exit } = startService(MODEL);
+  const { child, url, exit, logged } = startService(MODEL);
   const address = await url;
   assert.deepEqual(await (await fetch(`${address}/health/ready`)).json(), { status: "ready" });
 
   child.kill("SIGTERM");
-  await sleep(50);
+  await logged("service.draining");
   const ready = await fetch(`${address}/health/ready`);
 
   assert.equal(ready.status, 503);
@@ -110,14 +111,14 @@ test("the same Ctrl-C passed on twice is one; a later one ends the service at on
   const patient = startService(MODEL);
   await patient.url;
   patient.child.kill("SIGINT");
-  await sleep(30);
+  await patient.logged("service.draining");
   patient.child.kill("SIGINT");
   assert.equal((await patient.exit).code, 0);
 
   const hurried = startService(MODEL);
-  await hurried.url;
+  beginRequest(await hurried.url); // keeps the service from ending by itself
   hurried.child.kill("SIGINT");
-  await sleep(300);
+  await sleep(600);
   hurried.child.kill("SIGINT");
   const { code, stdout } = await hurried.exit;
   assert.equal(code, 130);
@@ -126,13 +127,33 @@ test("the same Ctrl-C passed on twice is one; a later one ends the service at on
 
 test("a client that never finishes its request does not hold the service for ever", { timeout: 30_000 }, async () => {
   const { child, url, exit } = startService(MODEL);
-  const { port } = new URL(await url);
-  const socket = connect(Number(port), "127.0.0.1");
-  socket.on("error", () => {});
-  socket.write("POST /predict HTTP/1.1\r\nHost: x\r\nContent-Type: application/json\r\nContent-Length: 99\r\n\r\n{");
+  beginRequest(await url);
   await sleep(100);
   child.kill("SIGTERM");
   assert.equal((await exit).code, 0);
+});
+
+/** Sends a request that never ends. */
+function beginRequest(url: string): void {
+  const socket = connect(Number(new URL(url).port), "127.0.0.1");
+  socket.on("error", () => {});
+  socket.write("POST /predict HTTP/1.1\r\nHost: x\r\nContent-Type: application/json\r\nContent-Length: 99\r\n\r\n{");
+}
+
+test("a log reader that stalls costs lines, not answers, and not the way out", { timeout: 60_000 }, async () => {
+  const { child, url, exit } = startService({ ...MODEL, LOG_LEVEL: "info" });
+  const address = await url;
+  child.stdout?.pause(); // and a pipe holds 64 KiB
+
+  const agent = new Agent({ keepAlive: true });
+  for (let i = 0; i < 2000; i++) await predict(address, agent);
+  agent.destroy();
+  child.kill("SIGTERM");
+  const [code] = await once(child, "exit");
+  child.stdout?.resume();
+
+  assert.equal(code, 0);
+  assert.ok((await exit).stdout.split("\n").length < 2000, "expected some lines to be lost");
 });
 
 /** Exit code 2 and one JSON line on standard error: what a person and a machine need, and no stack. */

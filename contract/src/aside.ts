@@ -12,12 +12,17 @@ export function asidePath(target: string): string {
   return join(dirname(target), `${prefix(target)}${process.pid}`);
 }
 
-/** Removes what killed writers of `target` left. */
+/** Removes what killed writers of `target` left. This is housekeeping: what cannot be removed stays. */
 export function removeAbandoned(target: string): void {
-  for (const name of readdirSync(dirname(target))) {
-    if (name.startsWith(prefix(target)) && !isRunning(Number(name.slice(prefix(target).length)))) {
-      rmSync(join(dirname(target), name), { recursive: true, force: true });
+  try {
+    for (const name of readdirSync(dirname(target))) {
+      const writer = name.startsWith(prefix(target)) ? name.slice(prefix(target).length) : "";
+      if (/^\d+$/.test(writer) && !isRunning(Number(writer))) {
+        rmSync(join(dirname(target), name), { recursive: true, force: true });
+      }
     }
+  } catch {
+    // Another user's, or a folder that cannot be listed: the writing itself will say what it needs.
   }
 }
 

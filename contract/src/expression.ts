@@ -56,6 +56,8 @@ type Node =
 /** Deep enough for any feature a person would write; keeps recursion far from the stack's end. */
 const MAX_DEPTH = 100;
 const MAX_LENGTH = 10_000;
+/** Nodes of a tree whose shared parts are counted in each place: `bucket` in `bucket` multiplies them. */
+const MAX_NODES = 10_000;
 
 /**
  * Compiles one expression.
@@ -80,6 +82,8 @@ class Checker {
   readonly source: string;
   readonly scope: Scope;
   readonly path: string;
+  /** Nodes of the tree below each node that is no leaf, itself included. */
+  readonly sizes = new Map<Node, number>();
 
   constructor(source: string, scope: Scope, path: string) {
     this.source = source;
@@ -171,7 +175,16 @@ class Checker {
   application(operator: Operator, operands: readonly AnyNode[], depth: number): Node {
     const args = operands.map((operand) => this.value(operand, depth + 1));
     this.expectTypes(operator, args, operands);
-    return { kind: "call", operator, args, type: operator.result };
+    return this.node(operator, args);
+  }
+
+  /** A node of the tree. One operand may stand in several places, and is evaluated in each. */
+  node(operator: Operator, args: readonly Node[], type: Node["type"] = operator.result): Node {
+    const node: Node = { kind: "call", operator, args, type };
+    const size = args.reduce((sum, arg) => sum + (this.sizes.get(arg) ?? 1), 1);
+    if (size > MAX_NODES) throw this.fault(0, `expected at most ${MAX_NODES} operations, got more`);
+    this.sizes.set(node, size);
+    return node;
   }
 
   /** Conditions count as the numbers 0 and 1; a number is never a condition. */
@@ -187,7 +200,7 @@ class Checker {
     const node = this.application(CONDITIONAL, operands, depth);
     const bothConditions =
       node.kind === "call" && node.args[1].type === "condition" && node.args[2].type === "condition";
-    return bothConditions ? { ...node, type: "condition" } : node;
+    return bothConditions ? this.node(CONDITIONAL, node.args, "condition") : node;
   }
 
   /** `column == "level"`; undefined when neither side is text. */
@@ -200,7 +213,7 @@ class Checker {
     }
     const equal: Node = { kind: "level", name: column.name, level: literal.value, type: "condition" };
     if (operator === "==") return equal;
-    return { kind: "call", operator: UNARY_OPERATORS.get("!") as Operator, args: [equal], type: "condition" };
+    return this.node(UNARY_OPERATORS.get("!") as Operator, [equal]);
   }
 
   call(ast: AnyNode & { type: "CallExpression" }, depth: number): Node {
@@ -213,7 +226,7 @@ class Checker {
       if (args.length < 2) throw this.fault(ast.start, `${name} expects at least 2 arguments, got ${args.length}`);
       return args
         .map((arg) => this.value(arg, depth + args.length))
-        .reduce((left, right) => ({ kind: "call", operator: folded, args: [left, right], type: "number" }));
+        .reduce((left, right) => this.node(folded, [left, right]));
     }
     const operator = FUNCTIONS.get(name);
     if (operator === undefined) {
@@ -244,9 +257,9 @@ class Checker {
           throw this.fault(args[index + 1].start, "bucket expects its edges to be rising numbers");
         }
         last = value;
-        return { kind: "call", operator: greater, args: [x, edge], type: "condition" };
+        return this.node(greater, [x, edge]);
       })
-      .reduce((left, right) => ({ kind: "call", operator: plus, args: [left, right], type: "number" }));
+      .reduce((left, right) => this.node(plus, [left, right]));
   }
 
   text(ast: AnyNode): string {

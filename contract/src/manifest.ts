@@ -133,12 +133,14 @@ export function isLineage(value: unknown): value is Lineage {
   const areTexts = (values: readonly unknown[]): boolean => values.every((one) => typeof one === "string");
   const { commit, contractTree, trainingTree, lockfileSha256, modified } = code ?? ({} as Partial<Lineage["code"]>);
   return (
-    typeof data === "object" &&
+    typeof data?.sha256 === "string" &&
+    [data.rows, data.trainingRows].every(Number.isFinite) &&
     [seed, durationMs].every(Number.isFinite) &&
     Array.isArray(files) &&
     areTexts(files) &&
     [commit, contractTree, trainingTree, lockfileSha256].every((one) => one === null || typeof one === "string") &&
     (modified === null || typeof modified === "boolean") &&
+    typeof engine === "object" &&
     areTexts(Object.values(engine ?? { none: undefined })) &&
     typeof created === "string" &&
     !Number.isNaN(Date.parse(created))

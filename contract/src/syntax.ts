@@ -12,13 +12,17 @@ export interface SyntaxFault extends Error {
   readonly pos?: number;
 }
 
+function refuseComment(_isBlock: boolean, _text: string, start: number): never {
+  throw Object.assign(new SyntaxError("expected no comment"), { pos: start });
+}
+
 /**
  * Parses a text that is one expression and nothing else. Parentheses stay in the tree.
  *
  * @throws SyntaxFault
  */
 export function parse(text: string): Expression {
-  const options = { ecmaVersion: 2022, preserveParens: true } as const;
+  const options = { ecmaVersion: 2020, preserveParens: true, onComment: refuseComment } as const;
   const tree = parseExpressionAt(text, 0, options);
   const rest = tokenizer(text.slice(tree.end), options).getToken();
   if (rest.type.label === "eof") return tree;

@@ -96,6 +96,12 @@ const REFUSED: readonly (readonly [string, RegExp])[] = [
   ["!x", /! expects a condition here/],
   ["abs(x, y)", /abs expects 1 argument, got 2/],
   ["min(x)", /min expects at least 2 arguments, got 1/],
+  ["x // why", /expected no comment \(at character 3\)/],
+  ["1_000", /identifier directly after number/],
+  [
+    Array.from({ length: 32 }).reduce((inner: string) => `bucket(${inner}, 0.1, 0.2)`, "x"),
+    /expected at most 10000 operations, got more/,
+  ],
   ["bucket(x)", /bucket expects a value and at least one edge/],
   ["bucket(x, 6, 6)", /bucket expects its edges to be rising numbers \(at character 14\)/],
   ["bucket(x, y)", /bucket expects its edges to be rising numbers/],

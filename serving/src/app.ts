@@ -26,7 +26,7 @@ export interface AppParts {
   readonly drain?: Drain;
 }
 
-/** How long a request may take to arrive, in ms; Fastify's own default is for ever. */
+/** How long a request's headers, and all of it, may take to arrive, in ms; Fastify's own default is for ever. */
 const REQUEST_TIMEOUT_MS = 30_000;
 
 /** Builds the service, warmed up and ready to listen (or to be injected into). */
@@ -49,6 +49,7 @@ export async function buildApp({ model, logger, drain = new Drain() }: AppParts)
     frameworkErrors: handleError,
     clientErrorHandler: answerBrokenConnection,
     requestTimeout: REQUEST_TIMEOUT_MS,
+    http: { headersTimeout: REQUEST_TIMEOUT_MS, connectionsCheckingInterval: 1000 },
     return503OnClosing: false, // a request that still gets through while closing is answered
   });
   addJsonReader(app);

@@ -8,7 +8,7 @@
 import { isIPv4 } from "node:net";
 import { ChurnError, type Issue } from "@churn/contract";
 
-export const LOG_LEVELS = ["fatal", "error", "warn", "info", "debug", "trace", "silent"] as const;
+const LOG_LEVELS = ["fatal", "error", "warn", "info", "debug", "trace", "silent"] as const;
 
 export type LogLevel = (typeof LOG_LEVELS)[number];
 

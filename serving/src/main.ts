@@ -54,8 +54,8 @@ async function listen(app: FastifyInstance, { host, port }: Config, logger: Logg
       host,
       port: (app.server.address() as AddressInfo).port,
       url,
-      durationMs: Math.round(performance.now()),
-    }; // since the process began
+      durationMs: Math.round(performance.now()), // since the process began
+    };
     logger.info({ event: "service.listening", ...facts }, "service listening");
   } catch (cause) {
     throw listenFault(cause as NodeJS.ErrnoException, host, port);

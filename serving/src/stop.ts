@@ -14,7 +14,7 @@ import type { Drain } from "./plugins/draining.ts";
  * How long clients may still come while the service drains, in ms: enough for one more answer on each busy
  * connection, and for a balancer that asks for readiness often.
  */
-export const DRAIN_DELAY_MS = 400;
+const DRAIN_DELAY_MS = 400;
 
 /** How long requests in flight may take once the service has stopped listening, in ms. */
 const CLOSE_LIMIT_MS = 5_000;

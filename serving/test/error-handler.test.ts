@@ -171,8 +171,8 @@ test("405 also for a page, with the methods it has", async () => {
 });
 
 test("a request that never ends is not waited for", () => {
-  const { requestTimeout } = service.app.server;
-  assert.ok(requestTimeout > 0 && requestTimeout <= 60_000);
+  const { requestTimeout, headersTimeout } = service.app.server;
+  assert.deepEqual([requestTimeout, headersTimeout], [30_000, 30_000]);
 });
 
 test("404 for an unknown path, 405 with the allowed methods for a wrong one", async () => {
@@ -182,6 +182,14 @@ test("404 for an unknown path, 405 with the allowed methods for a wrong one", as
     assert.equal(response.statusCode, isKnown ? 405 : 404, url);
     assert.equal(response.headers.allow, isKnown ? "POST" : undefined);
     assert.equal(problem.status, response.statusCode);
+  }
+});
+
+test("404 for a page's file that is not there, and for a fragment nobody sends", async () => {
+  for (const url of ["/docs/static/nope.js", "/x#%"]) {
+    const { response, problem } = await ask({ method: "GET", url });
+    assert.equal(response.statusCode, 404, url);
+    assert.match(problem.detail, /^no such path: /);
   }
 });
 

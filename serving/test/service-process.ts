@@ -17,6 +17,8 @@ export interface ServiceProcess {
   /** Of the listening service; rejects when it ends before it listens. */
   readonly url: Promise<string>;
   readonly exit: Promise<Exit>;
+  /** Resolves once the log has a line of this event. */
+  logged(event: string): Promise<void>;
 }
 
 /** The variables that configure the service; a test sees none of its surroundings'. */
@@ -65,5 +67,8 @@ export function startService(
   });
   url.catch(() => {}); // who waits for the exit only does not ask for the address
   const exit = once(child, "close").then(([code, signal]) => ({ code, signal, stdout, stderr }));
-  return { child, url, exit };
+  const logged = async (event: string): Promise<void> => {
+    while (!stdout.includes(`"event":"${event}"`)) await once(child.stdout as NodeJS.EventEmitter, "data");
+  };
+  return { child, url, exit, logged };
 }

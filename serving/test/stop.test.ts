@@ -17,7 +17,7 @@ test("a service that is stopping is not ready, still answers, and asks clients t
   const agent = new Agent({ keepAlive: true, maxSockets: 1 });
   assert.equal((await answer(`${url}/health/ready`, agent)).headers.connection, "keep-alive");
 
-  const stopped = stopGracefully(app, drain, logger, { drainDelayMs: 100 });
+  const stopped = stopGracefully(app, drain, logger, { drainDelayMs: 1000 });
   const ready = await answer(`${url}/health/ready`, agent);
   const others = await Promise.all(["/", "/health/live", "/nope", "/docs"].map((path) => answer(`${url}${path}`)));
 

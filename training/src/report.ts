@@ -55,7 +55,7 @@ function number(metric: Metric | undefined): string {
 
 /** A Markdown table whose columns also line up in a terminal; the first row is its header. */
 export function markdownTable(rows: readonly (readonly string[])[]): string {
-  const [header, ...body] = rows.map((row) => row.map((cell) => cell.replaceAll("|", "\\|")));
+  const [header, ...body] = rows.map((row) => row.map((cell) => cell.replaceAll(/\s+/g, " ").replaceAll("|", "\\|")));
   const widths = header.map((_, column) => Math.max(...[header, ...body].map((row) => row[column].length)));
   const line = (cells: readonly string[]): string =>
     `| ${cells.map((cell, i) => cell.padEnd(widths[i])).join(" | ")} |`;

@@ -39,12 +39,13 @@ export async function startService(modelDirectory: string): Promise<RunningServi
     env: { ...process.env, MODEL_DIR: modelDirectory, PORT: "0", HOST: "127.0.0.1", LOG_LEVEL: "info" },
     stdio: ["ignore", "pipe", "pipe"],
   });
+  const exit = once(child, "exit");
   const forget = onExit(() => void child.kill("SIGTERM")); // however this process ends, the service does not stay
-  child.once("exit", forget);
+  exit.then(forget, forget);
   try {
     const url = await listeningUrl(child);
     await fetch(url);
-    return { url, startMs: performance.now() - start, stop: () => stop(child) };
+    return { url, startMs: performance.now() - start, stop: () => stop(child, exit) };
   } catch (error) {
     child.kill("SIGTERM");
     throw error;
@@ -78,10 +79,8 @@ function parseLine(line: string): { readonly event?: unknown; readonly url?: unk
   }
 }
 
-async function stop(child: ChildProcess): Promise<void> {
-  if (child.exitCode !== null) return;
-  const exit = once(child, "exit");
+async function stop(child: ChildProcess, exit: Promise<unknown[]>): Promise<void> {
   child.kill("SIGTERM");
-  const [code] = await exit;
-  if (code !== 0) throw new Error(`the service ended with exit code ${code}`);
+  const [code, signal] = await exit;
+  if (code !== 0) throw new Error(`the service ended with ${signal ?? `exit code ${code}`}`);
 }

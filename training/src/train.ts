@@ -91,6 +91,7 @@ export async function train(options: TrainOptions): Promise<TrainResult> {
   log.info({ event: "forest.fitted", nodes: nNodes, durationMs: since(fitStarted, now) }, "forest fitted");
 
   onProgress("evaluating");
+  const evaluationStarted = now();
   const threshold = chooseThreshold({ scores: outOfBagScores, labels: training.labels }, dataset.economics);
   const scores = new ForestKernel(forest).predictColumns(holdout.columns, holdout.rows);
   const evaluation = await evaluate(holdout, scores, {
@@ -102,7 +103,10 @@ export async function train(options: TrainOptions): Promise<TrainResult> {
     seed,
   });
   const reference = profileFeatures(features, set.encodings, training.columns, scores);
-  log.info({ event: "model.evaluated", ...evaluation.confusionMatrix }, "model evaluated");
+  log.info(
+    { event: "model.evaluated", ...evaluation.confusionMatrix, durationMs: since(evaluationStarted, now) },
+    "model evaluated",
+  );
   const content: ModelContent = {
     formatVersion: FORMAT_VERSION,
     name: MODEL_NAME,

@@ -7,7 +7,7 @@ import { ChurnError, type DatasetSpecification, type ErrorCode } from "@churn/co
 import { type DuckDBConnection, DuckDBInstance } from "@duckdb/node-api";
 import { countFindings } from "../src/data/findings.ts";
 import { openCustomers } from "../src/data/reader.ts";
-import { findData, hashData } from "../src/data/source.ts";
+import { defaultDataPath, findData, hashData } from "../src/data/source.ts";
 
 const GYM: DatasetSpecification = {
   name: "gym",
@@ -203,6 +203,23 @@ describe("reading a CSV file", () => {
     });
   }
 
+  for (const [name, header] of [
+    ["semicolons in a quoted name", 'id,visits,trainer,plan,"a;b;c;d;e;f;g",left'],
+    ["bars in a quoted name that comes first", '"a|b|c|d|e|f|g",id,visits,trainer,plan,left'],
+  ] as const) {
+    test(`is not misled by ${name}`, async () => {
+      const names = header.replaceAll('"', "").split(",");
+      const row = names.map(
+        (column) => ({ id: "a", visits: "1", trainer: "true", plan: "day", left: "yes" })[column] ?? "-",
+      );
+      const rows = `${row}\n${row}\n`.replace(/yes\n$/, "no\n");
+
+      const { rows: count, extraColumns } = await read(file("gym.csv", `${header}\n${rows}`));
+
+      assert.deepEqual([count, extraColumns], [2, [names.find((column) => column.startsWith("a"))]]);
+    });
+  }
+
   test("reads a line end inside a cell of the header, of another kind than those of the rows", async () => {
     const content = `${HEADER}${ROWS}`.replaceAll("\n", "\r\n").replace("left", '"the\nrest",left');
     const withRest = content.replaceAll(/,(yes|no)\r/g, ",x,$1\r");
@@ -353,6 +370,12 @@ const BAD: readonly (readonly [string, string | Uint8Array, ErrorCode, RegExp])[
     /gym\.csv: line 1: expected a closing quote$/,
   ],
   [
+    "a byte order mark before a level that there is without",
+    `${HEADER}${row("yes")}b,1,true,\ufeffday,no\n`,
+    "CHURN_ERR_DATA_INVALID",
+    /gym\.csv: column "plan": expected text, got a value that begins with a byte order mark$/,
+  ],
+  [
     "a zero byte in a category",
     `${HEADER}${row("yes")}b,1,true,"da\0y",no\n`,
     "CHURN_ERR_DATA_INVALID",
@@ -460,7 +483,9 @@ describe("reading Parquet", () => {
       return (await read(await parquet("gym.parquet", `SELECT ${sql} AS id, ${columns} FROM range(3) t(i)`))).keys;
     };
 
-    assert.deepEqual(await keysOf("(i + 1000000)::DOUBLE"), await keysOf("i + 1000000"));
+    for (const type of ["DOUBLE", "FLOAT", "DECIMAL(12, 2)", "HUGEINT", "UINTEGER"]) {
+      assert.deepEqual(await keysOf(`(i + 1000000)::${type}`), ["1000000", "1000001", "1000002"], type);
+    }
     assert.deepEqual(await keysOf("[-7::DOUBLE, 1.5, NULL][i + 1]"), ["-7", "1.5", null]);
   });
 
@@ -576,6 +601,14 @@ describe("several files", () => {
     );
   });
 
+  test("give a customer the same key, whatever type each stores it in", async () => {
+    const columns = "1 AS visits, true AS trainer, 'day' AS plan";
+    await parquet("1.parquet", `SELECT 7::DOUBLE AS id, ${columns}, 'yes' AS left`);
+    await parquet("2.parquet", `SELECT '7' AS id, ${columns}, 'no' AS left`);
+
+    assert.deepEqual((await read(folder)).keys, ["7", "7"]);
+  });
+
   test("tell which columns one of them lacks", async () => {
     file("1.csv", HEADER + ROWS);
     file("2.csv", "left,id,visits,trainer\nno,z,9,true\n");
@@ -660,6 +693,29 @@ describe("finding data", () => {
   test("knows a format in any case", () => {
     assert.equal(findData(file("GYM.CSV", HEADER)).format, "csv");
     assert.equal(findData(folder).format, "csv");
+  });
+
+  test("takes a name that begins like a home as it is", async () => {
+    const cwd = process.cwd();
+    process.chdir(folder);
+    try {
+      file("~gym.csv", HEADER + ROWS);
+      assert.equal((await read("~gym.csv")).rows, 3);
+    } finally {
+      process.chdir(cwd);
+    }
+  });
+
+  test("asks which of several files beside a specification is meant", () => {
+    const dataset = file("dataset.json", "{}");
+    assert.equal(defaultDataPath(dataset, "gym"), join("data", "raw", "gym.parquet"));
+    const [first] = ["gym.csv", "scores.csv"].map((name) => file(name, HEADER));
+    assert.throws(
+      () => defaultDataPath(dataset, "gym"),
+      /expected one data file beside it, got gym\.csv, scores\.csv: name one/,
+    );
+    rmSync(join(folder, "scores.csv"));
+    assert.equal(defaultDataPath(dataset, "gym"), first);
   });
 
   test("refuses a link to nothing", () => {

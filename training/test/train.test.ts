@@ -1,9 +1,9 @@
 import assert from "node:assert/strict";
-import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
+import { mkdirSync, mkdtempSync, readFileSync, rmSync, symlinkSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { after, before, describe, test } from "node:test";
-import { type DatasetSpecification, Model } from "@churn/contract";
+import { ChurnError, type DatasetSpecification, Model } from "@churn/contract";
 import { pino } from "pino";
 import { isHeldOut } from "../src/data/training-set.ts";
 import { computeMetrics, confusionMatrix } from "../src/evaluation/metrics.ts";
@@ -151,7 +151,10 @@ describe("the threshold of a model", () => {
     const { manifest } = await trainGym({ ...GYM, economics: { ...ECONOMICS, customerValue: 65 } });
 
     assert.equal(manifest.confusionMatrix.truePositives + manifest.confusionMatrix.falsePositives, 0);
-    assert.match(manifest.threshold.reason, /^no contact pays: a contacted churner is worth -2\.5/);
+    assert.match(
+      manifest.threshold.reason,
+      /^no contact pays on out-of-bag scores: a contacted churner is worth -2\.5/,
+    );
   });
 
   test("is that of the best F1 without economics", async () => {
@@ -177,6 +180,45 @@ test("the data, the parameters and the seed decide a model's content; threads an
     await hash({ parameters: { ...DEFAULT_FOREST_PARAMETERS, nEstimators: 30, maxDepth: 5 } }),
     contentSha256,
   );
+});
+
+test("a slice may be called like what every object has", async () => {
+  const { trainer, ...columns } = GYM.columns;
+  const rename = (name: string): string => (name === "trainer" ? "constructor" : name);
+  const dataset = { ...GYM, columns: { ...columns, constructor: trainer }, slices: ["constructor"] };
+  const path = join(folder, "renamed.csv");
+  const [header, ...rows] = readFileSync(join(folder, "gym.csv"), "utf8").split("\n");
+  writeFileSync(path, [header.split(",").map(rename).join(), ...rows].join("\n"));
+
+  const { manifest } = await trainGym(dataset, { data: path });
+
+  assert.deepEqual(
+    manifest.slices.map(({ column, level }) => `${column} ${level}`),
+    ["constructor false", "constructor true"],
+  );
+});
+
+describe("a champion is not replaced when its ledger cannot be written:", () => {
+  for (const [name, spoil] of [
+    ["a link to nothing", (ledger: string) => symlinkSync(join(folder, "nowhere", "ledger"), ledger)],
+    ["a folder", (ledger: string) => mkdirSync(ledger)],
+  ] as const) {
+    test(name, async () => {
+      const models = mkdtempSync(join(folder, "models-"));
+      const out = join(models, "best_model");
+      const { manifest } = await trainGym(GYM, { out });
+      spoil(join(models, "ledger.jsonl"));
+
+      await assert.rejects(trainGym(GYM, { out, seed: 12 }), (error) => {
+        assert(error instanceof ChurnError);
+        assert.equal(error.code, "CHURN_ERR_FILE_UNWRITABLE");
+        assert.match(error.message, /ledger\.jsonl: the ledger cannot be written: /);
+        return true;
+      });
+
+      assert.equal(Model.load(out).manifest.version, manifest.version);
+    });
+  }
 });
 
 test("prediction tells of levels that the model has not seen, and of columns it does not know", async () => {

@@ -11,7 +11,7 @@ import { ChurnError, schemaIssues } from "@churn/contract";
 import { errorCodes, type FastifyError, type FastifyInstance, type FastifyReply, type FastifyRequest } from "fastify";
 import type { Logger } from "pino";
 
-export const PROBLEM_TYPE = "application/problem+json";
+const PROBLEM_TYPE = "application/problem+json";
 
 /** @source RFC 9457 §3; `errors` follows its example of an extension member. */
 export interface Problem {
@@ -89,9 +89,9 @@ export function errorHandler(logger: Logger): ErrorHandler {
 export function addErrorHandler(app: FastifyInstance, handleError: ErrorHandler): void {
   app.setErrorHandler(handleError);
   app.setNotFoundHandler((request, reply) => {
-    const path = decodeURIComponent(request.url.split("?", 1)[0]); // one that cannot be decoded does not get here
+    const path = decodeURIComponent(request.url.split(/[?#]/, 1)[0]); // the router has refused what cannot be decoded
     const allowed = app.supportedMethods.filter((method) => app.findRoute({ method, url: path }) !== null);
-    if (allowed.length === 0) {
+    if (allowed.length === 0 || allowed.includes(request.method)) {
       handleError(failure("FST_ERR_NOT_FOUND", `no such path: ${path}`), request, reply);
       return;
     }

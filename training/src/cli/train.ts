@@ -81,7 +81,7 @@ export function trainWithProgress(
   );
 }
 
-export function trainingSummary({ manifest, directory, run, findings, extraColumns }: TrainResult): string {
+function trainingSummary({ manifest, directory, run, findings, extraColumns }: TrainResult): string {
   const { lineage, threshold } = manifest;
   const { rows, trainingRows } = lineage.data;
   const seconds = (lineage.durationMs / 1000).toFixed(1);

@@ -27,8 +27,10 @@ export function readCsvHeader(path: string): CsvHeader {
   if (text === "") {
     throw new ChurnError("CHURN_ERR_DATA_INSUFFICIENT", `${path}: expected a header line, got an empty file`);
   }
-  const { names, delimiter, lineEnd } = DELIMITERS.map((candidate) => splitHeader(text, candidate)).reduce(
-    (most, header) => (header.names.length > most.names.length ? header : most),
+  const headers = DELIMITERS.map((candidate) => splitHeader(text, candidate));
+  const sound = headers.filter(({ cutsQuotes }) => !cutsQuotes);
+  const { names, delimiter, lineEnd } = (sound.length > 0 ? sound : headers).reduce((most, header) =>
+    header.names.length > most.names.length ? header : most,
   );
   checkNames(path, names);
   const columns = names.map((name, index) => `${quotedString(name || `column ${index + 1}`)}: 'VARCHAR'`);
@@ -72,6 +74,8 @@ interface Header {
   readonly delimiter: string;
   /** As DuckDB writes it. */
   readonly lineEnd: string;
+  /** A quote stands inside a cell that is not quoted: this delimiter has cut a quoted cell, or there is no order here. */
+  readonly cutsQuotes: boolean;
 }
 
 /** The cells of the first line; a quoted one may hold delimiters and line ends. */
@@ -79,10 +83,13 @@ function splitHeader(text: string, delimiter: string): Header {
   const cell = new RegExp(`("(?:[^"]|"")*"|[^${delimiter}\\r\\n]*)([${delimiter}]|\\r\\n|\\r|\\n|$)`, "y");
   const names: string[] = [];
   let end = delimiter;
+  let cutsQuotes = false;
   while (end === delimiter) {
     const [, value, after] = cell.exec(text) as RegExpExecArray;
-    names.push(/^".*"$/s.test(value) ? value.slice(1, -1).replaceAll('""', '"') : value);
+    const isQuoted = /^"(?:[^"]|"")*"$/.test(value);
+    names.push(isQuoted ? value.slice(1, -1).replaceAll('""', '"') : value);
+    cutsQuotes ||= !isQuoted && value.includes('"');
     end = after;
   }
-  return { names, delimiter, lineEnd: end === "\r\n" ? "\\r\\n" : end === "\r" ? "\\r" : "\\n" };
+  return { names, delimiter, cutsQuotes, lineEnd: end === "\r\n" ? "\\r\\n" : end === "\r" ? "\\r" : "\\n" };
 }

@@ -38,5 +38,6 @@ function csvFault(message: string): string | undefined {
   return expected && `line ${line}: expected ${expected} cells, as in the header, got ${got}`;
 }
 
-/** A path that DuckDB does not take for a glob. */
-export const fileLiteral = (path: string): string => quotedString(path.replaceAll(/[*?[]/g, "[$&]"));
+/** A path that DuckDB takes neither for a glob nor for a home. */
+export const fileLiteral = (path: string): string =>
+  quotedString(path.replace(/^~/, "./~").replaceAll(/[*?[]/g, "[$&]"));

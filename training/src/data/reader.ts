@@ -96,7 +96,7 @@ async function open(
   labelled: boolean,
 ): Promise<Omit<CustomerReader, "close">> {
   const files: DataFile[] = [];
-  for (const path of source.files) files.push(await describeFile(connection, source, path));
+  for (const path of source.files) files.push(await describeFile(connection, source, path, dataset.key));
   checkColumns(files, dataset, labelled);
   const rowsOfAll = files.map(({ table }) => `SELECT * FROM ${table}`).join(" UNION ALL BY NAME ");
   await run(connection, source, `CREATE TEMP VIEW customers AS ${rowsOfAll}`);
@@ -147,14 +147,40 @@ interface DataFile {
   readonly table: string;
 }
 
-async function describeFile(connection: DuckDBConnection, source: DataSource, path: string): Promise<DataFile> {
+async function describeFile(
+  connection: DuckDBConnection,
+  source: DataSource,
+  path: string,
+  key: string | undefined,
+): Promise<DataFile> {
   if (source.format === "csv") {
     const { names, options } = await attempt(source, async () => readCsvHeader(path));
     return { path, names, table: `read_csv(${fileLiteral(path)}, ${FILE_ONLY}, ${options})` };
   }
   const table = `read_parquet(${fileLiteral(path)}, ${FILE_ONLY})`;
-  const columns = await run(connection, source, `SELECT column_name FROM (DESCRIBE SELECT * FROM ${table})`);
-  return { path, names: columns.map(([name]) => String(name)), table };
+  const columns = await run(
+    connection,
+    source,
+    `SELECT column_name, column_type FROM (DESCRIBE SELECT * FROM ${table})`,
+  );
+  const names = columns.map(([name]) => String(name));
+  const [, keyType] = columns.find(([name]) => name === key) ?? [];
+  if (key === undefined || !HAS_POINT.test(String(keyType))) return { path, names, table };
+  return {
+    path,
+    names,
+    table: `(SELECT * REPLACE (${wholeNumberText(key)} AS ${quotedIdentifier(key)}) FROM ${table})`,
+  };
+}
+
+/** Types of Parquet that write a whole number with a point. */
+const HAS_POINT = /^(DOUBLE|FLOAT|DECIMAL)/;
+
+/** A numeric key as text. A whole number has no point, so that it is the same customer whatever stored it. */
+function wholeNumberText(name: string): string {
+  const column = quotedIdentifier(name);
+  const isWhole = `${column} = trunc(${column}) AND abs(${column}) <= ${Number.MAX_SAFE_INTEGER}`;
+  return `CASE WHEN ${isWhole} THEN CAST(CAST(${column} AS BIGINT) AS VARCHAR) ELSE CAST(${column} AS VARCHAR) END`;
 }
 
 interface Scan {
@@ -190,6 +216,10 @@ async function scan(data: OpenData): Promise<Scan> {
     if (values.some((level) => level.includes("\0"))) {
       throw invalid(source.path, `column "${name}": expected text, got a value that holds a zero byte`);
     }
+    if (new Set(values).size < values.length) {
+      // A byte order mark at the start of a value, which is lost on the way here.
+      throw invalid(source.path, `column "${name}": expected text, got a value that begins with a byte order mark`);
+    }
     const list = values.length === 0 ? "" : values.map(quotedString).join(", ");
     await run(connection, source, `CREATE TEMP TYPE ${levelType(name)} AS ENUM (${list})`);
   }
@@ -208,14 +238,6 @@ function isStoredAsNumber({ dataset, types }: OpenData, name: string): boolean {
 function numberSql(data: OpenData, name: string): string {
   if (isStoredAsNumber(data, name)) return toDouble(quotedIdentifier(name));
   return toDouble(`CAST(${text(name)} AS ${sqlType(data.dataset, name)})`);
-}
-
-/** A key as text. A whole number is written without a point, whatever type it was stored as. */
-function keySql({ types }: OpenData, name: string): string {
-  if (types.get(name) !== "DOUBLE") return text(name);
-  const column = quotedIdentifier(name);
-  const isWhole = `${column} = trunc(${column}) AND abs(${column}) <= ${Number.MAX_SAFE_INTEGER}`;
-  return `CASE WHEN ${isWhole} THEN CAST(CAST(${column} AS BIGINT) AS VARCHAR) ELSE ${text(name)} END`;
 }
 
 /** SQL condition: this cell is filled, but not with a value of its column's type. */
@@ -287,7 +309,7 @@ async function* streamTables(data: OpenData, levels: Scan["levels"], labelled: b
   });
   if (labelled) select.push(`(${isPositive(dataset)})::INTEGER`);
   if (hasTruth) select.push(`coalesce(TRY_CAST(${text(TRUTH_COLUMN)} AS DOUBLE), 'NaN'::DOUBLE)`);
-  if (hasKey) select.push(keySql(data, dataset.key as string));
+  if (hasKey) select.push(text(dataset.key as string));
 
   const result = await attempt(source, () => connection.stream(`SELECT ${select.join(", ")} FROM customers`));
   for (;;) {

@@ -42,16 +42,16 @@ export function findData(path: string): DataSource {
 }
 
 function listFiles(path: string): string[] {
-  if (existsSync(path) && !isFolder(path)) return [path];
+  if (existsSync(path) && !isReadableFolder(path)) return [path];
   const found = existsSync(path)
     ? globSync("**/*", { cwd: path }).filter((name) => extname(name).toLowerCase() in FORMATS)
     : globSync(path);
   const files = existsSync(path) ? found.map((name) => join(path, name)) : found;
-  return files.filter((name) => !isFolder(name)).sort(); // a folder may be called part.parquet
+  return files.filter((name) => !isReadableFolder(name)).sort(); // a folder may be called part.parquet
 }
 
 /** @throws CHURN_ERR_FILE_UNREADABLE for what cannot be looked at: a link to nothing, a closed folder */
-function isFolder(path: string): boolean {
+function isReadableFolder(path: string): boolean {
   try {
     return statSync(path).isDirectory();
   } catch (cause) {
@@ -63,9 +63,16 @@ function isFolder(path: string): boolean {
 /**
  * Where a data set's rows are when nobody says: the data file beside its specification, else where
  * `churn generate` puts it.
+ *
+ * @throws CHURN_ERR_OPTION_INVALID when there are several beside it
  */
 export function defaultDataPath(datasetPath: string, name: string): string {
   const beside = globSync("*.{csv,parquet}", { cwd: dirname(datasetPath) });
+  if (beside.length > 1) {
+    const names = beside.sort().join(", ");
+    const message = `${datasetPath}: expected one data file beside it, got ${names}: name one with --data`;
+    throw new ChurnError("CHURN_ERR_OPTION_INVALID", message);
+  }
   return beside.length === 1 ? join(dirname(datasetPath), beside[0]) : join("data", "raw", `${name}.parquet`);
 }
 

@@ -58,8 +58,10 @@ async function measureSlices(
 ): Promise<SliceMetrics[]> {
   const slices: SliceMetrics[] = [];
   for (const column of dataset.slices ?? []) {
-    const values = columns[features.findIndex(({ name }) => name === column)];
-    for (const [code, level] of (encodings[column] ?? ["false", "true"]).entries()) {
+    const f = features.findIndex(({ name }) => name === column);
+    const values = columns[f];
+    const levels = features[f].kind === "category" ? encodings[column] : ["false", "true"];
+    for (const [code, level] of levels.entries()) {
       const members = Uint32Array.from({ length: rows }, (_, row) => row).filter((row) => values[row] === code);
       if (members.length === 0) continue;
       const metrics = await measure(take(scores, members), take(labels, members));

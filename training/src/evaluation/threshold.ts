@@ -24,14 +24,12 @@ export function chooseThreshold(scored: Scored, economics: Economics | undefined
   }
   const { churner, stayer } = contactValues(economics);
   const value = bestCut(scored, (churners, stayers) => churners * churner + stayers * stayer);
-  if (churner <= 0) {
-    const reason = `no contact pays: a contacted churner is worth ${round(churner)}, a contacted stayer ${round(stayer)}`;
-    return { value: OUT_OF_REACH, method: "expected_profit", reason };
+  const worth = `a contacted churner is worth ${round(churner)}, a contacted stayer ${round(stayer)}`;
+  if (value === OUT_OF_REACH) {
+    return { value, method: "expected_profit", reason: `no contact pays on out-of-bag scores: ${worth}` };
   }
   const breakEven = stayer / (stayer - churner);
-  const reason =
-    `highest expected profit on out-of-bag scores: a contacted churner is worth ${round(churner)}, ` +
-    `a contacted stayer ${round(stayer)}; break-even at P(churn) = ${breakEven.toFixed(3)}`;
+  const reason = `highest expected profit on out-of-bag scores: ${worth}; break-even at P(churn) = ${breakEven.toFixed(3)}`;
   return { value, method: "expected_profit", reason };
 }
 

@@ -2,12 +2,10 @@
  * Binning: every feature value as one byte, once, before any tree is grown.
  *
  * The bin of x is the number of cut points below it, so `x > cut k` is the same as `bin > k`, and a split
- * on a bin is a split on a float32 threshold. Cut points are midpoints between neighbouring values of a
- * sample of the rows: all of them when a feature has few values, else those at even quantiles. A feature with missing values has one
- * more cut point, the largest float32: present values lie below it, missing ones above, in a last bin of
- * their own.
- *
- * Bins stand column after column, in memory that worker threads share.
+ * on a bin is a split on a float32 threshold. Cut points are midpoints between neighbouring values of a sample
+ * of the rows: all of them when a feature has few values, else those at even quantiles. A feature with missing
+ * values has one more cut point, the largest float32: present values lie below it, missing ones above, in a last
+ * bin of their own. Bins stand column after column, in memory that worker threads share.
  */
 import { ChurnError, MAX_FEATURES } from "@churn/contract";
 import { Random } from "../random.ts";

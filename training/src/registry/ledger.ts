@@ -2,7 +2,16 @@
  * The ledger: one JSON line per change of the champion, appended to `ledger.jsonl` beside its directory. Models
  * in directories of other names are nobody's champion, and leave no line.
  */
-import { appendFileSync, closeSync, existsSync, openSync, readFileSync } from "node:fs";
+import {
+  accessSync,
+  appendFileSync,
+  closeSync,
+  constants,
+  existsSync,
+  lstatSync,
+  openSync,
+  readFileSync,
+} from "node:fs";
 import { basename, dirname, join, resolve } from "node:path";
 import { ChurnError, MANIFEST_FILE, type ModelManifest, modelDirectory } from "@churn/contract";
 
@@ -28,16 +37,26 @@ const ledgerPath = (path: string): string => join(dirname(resolve(path)), "ledge
  * @throws CHURN_ERR_FILE_UNWRITABLE
  */
 export function checkLedger(path: string): void {
-  if (championVersion(path) === undefined || !existsSync(ledgerPath(path))) return;
+  if (championVersion(path) === undefined) return;
+  const ledger = ledgerPath(path);
   try {
-    closeSync(openSync(ledgerPath(path), "a"));
+    if (lstatSync(ledger, { throwIfNoEntry: false }) === undefined) accessSync(dirname(ledger), constants.W_OK);
+    else closeSync(openSync(ledger, "a"));
   } catch (cause) {
-    const message = `${ledgerPath(path)}: the ledger cannot be written: ${(cause as Error).message}`;
-    throw new ChurnError("CHURN_ERR_FILE_UNWRITABLE", message, { cause });
+    throw unwritable(ledger, cause);
   }
 }
 
-/** Adds the line of a champion that has taken the place of another. */
+function unwritable(ledger: string, cause: unknown): ChurnError {
+  const message = `${ledger}: the ledger cannot be written: ${(cause as Error).message}`;
+  return new ChurnError("CHURN_ERR_FILE_UNWRITABLE", message, { cause });
+}
+
+/**
+ * Adds the line of a champion that has taken the place of another.
+ *
+ * @throws CHURN_ERR_FILE_UNWRITABLE
+ */
 export function recordReplacement(
   path: string,
   { version, contentSha256, lineage }: ModelManifest,
@@ -52,7 +71,11 @@ export function recordReplacement(
     previousVersion,
     reason,
   };
-  appendFileSync(ledgerPath(path), `${JSON.stringify(entry)}\n`);
+  try {
+    appendFileSync(ledgerPath(path), `${JSON.stringify(entry)}\n`);
+  } catch (cause) {
+    throw unwritable(ledgerPath(path), cause);
+  }
 }
 
 /** The version of the champion at a path; undefined when there is none, null when it is damaged. */

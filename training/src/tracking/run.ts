@@ -6,7 +6,7 @@
 import { mkdirSync, renameSync, rmSync, writeFileSync } from "node:fs";
 import { join, resolve } from "node:path";
 import { fileURLToPath } from "node:url";
-import { asidePath, ChurnError, type Lineage, type Metrics, makeFolders } from "@churn/contract";
+import { asidePath, ChurnError, type Lineage, type Metrics, makeFolders, removeAbandoned } from "@churn/contract";
 
 export interface Run {
   readonly runId: string;
@@ -60,9 +60,10 @@ function pathOf(uri: string): string {
 export function writeRun(folder: string, run: Run): string {
   const experiment = join(folder, encodeURIComponent(run.experiment).replaceAll(".", "%2E")); // "..", too, stays inside
   const final = join(experiment, run.runId);
-  const aside = asidePath(final);
+  const aside = asidePath(join(experiment, "run")); // one at a time: the next run removes what this one may leave
   try {
     makeFolders(resolve(experiment));
+    removeAbandoned(join(experiment, "run"));
     mkdirSync(aside);
     writeFileSync(join(aside, "run.json"), `${JSON.stringify(run, null, 2)}\n`);
     renameSync(aside, final);
