@@ -7,9 +7,10 @@
  *     node = left(node) + (x[slot(node)] > threshold(node) ? 1 : 0)
  *
  * A node is 8 bytes: a word `left << slotBits | slot`, and a float32 threshold. A leaf steps onto
- * itself (left = itself, threshold = +∞), so all eight walks take the same number of steps. Missing
- * values need no branch either: each feature has two slots of the input, and a missing value is −∞ in
- * the first and +∞ in the second; a split that sends missing right reads the second.
+ * itself, so all eight walks take the same number of steps: it reads a slot that is always −∞, and has its
+ * value where a split has its threshold, one cache miss the fewer. Missing values need no branch either: each
+ * feature has two slots of the input, and a missing value is −∞ in the first and +∞ in the second; a split
+ * that sends missing right reads the second.
  */
 import { ChurnError } from "./errors.ts";
 import { type Forest, leafMark } from "./forest.ts";
@@ -21,8 +22,7 @@ export class ForestKernel {
   readonly nFeatures: number;
   readonly nTrees: number;
   readonly #words: Uint32Array; // node i: word at 2i; threshold in the same bytes at 2i + 1
-  readonly #thresholds: Float32Array;
-  readonly #values: Float64Array; // per node; 0 for splits
+  readonly #thresholds: Float32Array; // of a split; the value of a leaf
   readonly #roots: Uint32Array; // per tree, padded to a multiple of LANES with the empty tree
   readonly #steps: Uint32Array; // per group of LANES trees: depth of its deepest tree
   readonly #slotBits: number;
@@ -33,7 +33,7 @@ export class ForestKernel {
     const { treeOffsets, feature } = forest;
     this.nFeatures = forest.cutOffsets.length - 1;
     this.nTrees = treeOffsets.length - 1;
-    this.#slotBits = Math.ceil(Math.log2(2 * this.nFeatures));
+    this.#slotBits = Math.ceil(Math.log2(2 * this.nFeatures + 1));
     const nNodes = feature.length + 1; // one more: the empty tree, a leaf of value 0
     if (nNodes > 2 ** (32 - this.#slotBits)) {
       const most = 2 ** (32 - this.#slotBits) - 1;
@@ -44,15 +44,14 @@ export class ForestKernel {
     }
     this.#words = new Uint32Array(2 * nNodes);
     this.#thresholds = new Float32Array(this.#words.buffer);
-    this.#values = new Float64Array(nNodes);
     this.#roots = new Uint32Array(Math.ceil(this.nTrees / LANES) * LANES).fill(nNodes - 1);
     this.#roots.set(treeOffsets.subarray(0, this.nTrees));
     this.#steps = new Uint32Array(this.#roots.length / LANES);
-    this.#slots = new Float32Array(2 * this.nFeatures);
+    this.#slots = new Float32Array(2 * this.nFeatures + 1).fill(Number.NEGATIVE_INFINITY);
     this.#layOut(forest);
   }
 
-  /** Fills words, thresholds, values and steps, tree by tree. */
+  /** Fills words, thresholds and steps, tree by tree. */
   #layOut(forest: Forest): void {
     const { treeOffsets, feature, cut, missingRight, value, cutPoints, cutOffsets } = forest;
     const leaf = leafMark(feature);
@@ -64,8 +63,7 @@ export class ForestKernel {
       for (let node = treeOffsets[tree]; node < treeOffsets[tree + 1]; node++) {
         deepest = Math.max(deepest, depths[node]);
         if (feature[node] === leaf) {
-          this.#setNode(node, node, 0, Number.POSITIVE_INFINITY);
-          this.#values[node] = value[node - split];
+          this.#setNode(node, node, 2 * this.nFeatures, value[node - split]);
           continue;
         }
         const slot = feature[node] + (missingRight[split] === 1 ? this.nFeatures : 0);
@@ -77,7 +75,7 @@ export class ForestKernel {
       const group = Math.floor(tree / LANES);
       this.#steps[group] = Math.max(this.#steps[group], deepest);
     }
-    this.#setNode(feature.length, feature.length, 0, Number.POSITIVE_INFINITY);
+    this.#setNode(feature.length, feature.length, 2 * this.nFeatures, 0);
   }
 
   #setNode(node: number, left: number, slot: number, threshold: number): void {
@@ -120,7 +118,6 @@ export class ForestKernel {
   #sum(x: Float32Array): number {
     const words = this.#words;
     const thresholds = this.#thresholds;
-    const values = this.#values;
     const roots = this.#roots;
     const steps = this.#steps;
     const bits = this.#slotBits;
@@ -154,8 +151,8 @@ export class ForestKernel {
         g = ((wg >>> bits) + +(x[wg & mask] > thresholds[g + 1])) << 1;
         h = ((wh >>> bits) + +(x[wh & mask] > thresholds[h + 1])) << 1;
       }
-      sum += values[a >> 1] + values[b >> 1] + values[c >> 1] + values[d >> 1];
-      sum += values[e >> 1] + values[f >> 1] + values[g >> 1] + values[h >> 1];
+      sum += thresholds[a + 1] + thresholds[b + 1] + thresholds[c + 1] + thresholds[d + 1];
+      sum += thresholds[e + 1] + thresholds[f + 1] + thresholds[g + 1] + thresholds[h + 1];
     }
     return sum;
   }
