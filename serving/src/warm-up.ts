@@ -3,8 +3,8 @@
  */
 import type { Model, RequestReader } from "@churn/contract";
 
-/** Enough for the compiler to have optimised the kernel; more would only delay the start. */
-const MAX_ROUNDS = 1_000;
+/** The compiler has done its best after some 200; more would only delay the start. */
+const MAX_ROUNDS = 300;
 const LIMIT_MS = 50;
 
 /**
