@@ -79,7 +79,7 @@ export class ForestKernel {
   }
 
   #setNode(node: number, left: number, slot: number, threshold: number): void {
-    this.#words[2 * node] = left * 2 ** this.#slotBits + slot;
+    this.#words[2 * node] = (left << this.#slotBits) | slot;
     this.#thresholds[2 * node + 1] = threshold;
   }
 
