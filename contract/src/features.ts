@@ -46,6 +46,11 @@ function derivedFeatures(dataset: DatasetSpecification, source: string): Feature
   const columns = columnTypes(dataset);
   const names = [...columns.keys(), ...sources.keys()];
   const done = new Map<string, Expression>();
+  const chains = new Map<string, number>(); // features in a row, this one last
+  const tooLong = (name: string): ChurnError => {
+    const message = `expected at most ${MAX_CHAIN} features of which each reads the one before`;
+    return new ChurnError("CHURN_ERR_DATASET_INVALID", `${source}: /features/${name}: ${message}`);
+  };
   const compile = (name: string, above: readonly string[]): Expression => {
     const known = done.get(name);
     if (known !== undefined) return known;
@@ -53,16 +58,14 @@ function derivedFeatures(dataset: DatasetSpecification, source: string): Feature
       const cycle = [...above.slice(above.indexOf(name)), name].join(" → ");
       throw new ChurnError("CHURN_ERR_DATASET_INVALID", `${source}: /features/${name}: defined by itself: ${cycle}`);
     }
-    if (above.length === MAX_CHAIN) {
-      throw new ChurnError(
-        "CHURN_ERR_DATASET_INVALID",
-        `${source}: /features/${name}: expected features that build on at most ${MAX_CHAIN} others in a row`,
-      );
-    }
+    if (above.length >= MAX_CHAIN) throw tooLong(name);
     const typeOf = (other: string): ValueType | undefined =>
       sources.has(other) ? compile(other, [...above, name]).type : columns.get(other);
     const path = `${source}: /features/${name}`;
     const expression = compileExpression(sources.get(name) as string, { names, typeOf }, path);
+    const length = 1 + Math.max(0, ...expression.references.map((other) => chains.get(other) ?? 0));
+    if (length > MAX_CHAIN) throw tooLong(name);
+    chains.set(name, length);
     done.set(name, expression);
     return expression;
   };

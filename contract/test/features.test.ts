@@ -104,11 +104,16 @@ const FAULTS: readonly (readonly [string, Record<string, string>, RegExp])[] = [
     { x: "a", a: "b + 1", b: "c * 2", c: "a" },
     /^dataset\.json: \/features\/a: defined by itself: a → b → c → a$/,
   ],
-  [
-    "stand in a chain that is too long",
-    Object.fromEntries(Array.from({ length: 3000 }, (_, i) => [`f${i}`, i === 2999 ? "visits" : `f${i + 1} + 1`])),
-    /\/features\/f\d+: expected features that build on at most 100 others in a row$/,
-  ],
+  ...[0, 1].map((step): (typeof FAULTS)[number] => [
+    `stand in a chain that is too long, the ${step === 0 ? "first" : "last"} one first`,
+    Object.fromEntries(
+      Array.from({ length: 101 }, (_, i) => (step === 0 ? i : 100 - i)).map((i) => [
+        `f${i}`,
+        i === 0 ? "visits" : `f${i - 1} + 1`,
+      ]),
+    ),
+    /\/features\/f\d+: expected at most 100 features of which each reads the one before$/,
+  ]),
   ["read an unknown name", { a: "visit + 1" }, /\/features\/a: unknown name "visit": expected one of visits, weight/],
   ["read the key", { a: "isMissing(member)" }, /\/features\/a: unknown name "member"/],
   ["read the target", { a: "left == 'yes'" }, /\/features\/a: unknown name "left"/],

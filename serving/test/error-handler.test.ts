@@ -186,7 +186,7 @@ test("404 for an unknown path, 405 with the allowed methods for a wrong one", as
 });
 
 test("404 for a page's file that is not there, and for a fragment nobody sends", async () => {
-  for (const url of ["/docs/static/nope.js", "/x#%"]) {
+  for (const url of ["/docs/static/nope.js", "/x#%", "/predict%3Fx"]) {
     const { response, problem } = await ask({ method: "GET", url });
     assert.equal(response.statusCode, 404, url);
     assert.match(problem.detail, /^no such path: /);

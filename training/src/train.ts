@@ -136,6 +136,7 @@ export async function train(options: TrainOptions): Promise<TrainResult> {
 
   const previousVersion = championVersion(options.out);
   const manifest = writeModelDirectory(options.out, content, forest, describeModel);
+  const run = track(manifest, started, options);
   if (previousVersion !== undefined) recordReplacement(options.out, manifest, previousVersion, "churn train");
   const durationMs = since(started, now);
   log.info(
@@ -145,7 +146,7 @@ export async function train(options: TrainOptions): Promise<TrainResult> {
   return {
     manifest,
     directory: options.out,
-    run: track(manifest, started, options),
+    run,
     findings: Object.fromEntries(set.findings),
     extraColumns,
   };

@@ -124,6 +124,14 @@ describe("reading a CSV file", () => {
     });
   }
 
+  test("reads a name that begins with a quote", async () => {
+    const content = `${HEADER.trimEnd()},"""27"\n${ROWS.replaceAll("\n", ",x\n")}`;
+
+    const { rows, extraColumns } = await read(file("gym.csv", content));
+
+    assert.deepEqual([rows, extraColumns], [3, ['"27']]);
+  });
+
   test("reads a line end inside a cell of the header, of another kind than those of the rows", async () => {
     const content = `${HEADER}${ROWS}`.replaceAll("\n", "\r\n").replace("left", '"the\nrest",left');
     const withRest = content.replaceAll(/,(yes|no)\r/g, ",x,$1\r");
@@ -265,12 +273,14 @@ const BAD: readonly (readonly [string, string | Uint8Array, ErrorCode, RegExp])[
     "CHURN_ERR_FILE_UNREADABLE",
     /gym\.csv: line 3: expected 5 cells, as in the header, got 6$/,
   ],
-  [
-    "a quote that never closes in its header",
-    `"${HEADER}${row("yes")}${row("no")}`,
-    "CHURN_ERR_FILE_UNREADABLE",
-    /gym\.csv: line 1: expected a closing quote$/,
-  ],
+  ...[`"${HEADER}`, HEADER.replace("left", 'left,"note"x'), HEADER.replace("id", '"i"d')].map(
+    (header): (typeof BAD)[number] => [
+      `a quote in its header that does not end its cell: ${JSON.stringify(header)}`,
+      `${header}${row("yes")}${row("no")}`,
+      "CHURN_ERR_FILE_UNREADABLE",
+      /gym\.csv: line 1: expected a closing quote at the end of its cell$/,
+    ],
+  ),
   [
     "a byte order mark before a level that there is without",
     `${HEADER}${row("yes")}b,1,true,\ufeffday,no\n`,

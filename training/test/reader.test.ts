@@ -230,6 +230,11 @@ describe("several files", () => {
 
   const SECONDS: readonly (readonly [string, string, RegExp])[] = [
     ["lacks a column", "id,visits,plan,left\nz,9,day,no\n", /2\.csv: expected a column "trainer", got "id", "visits"/],
+    [
+      "spells a column in another case",
+      `${HEADER.replace("visits", "Visits")}${row("no")}`,
+      /2\.csv: expected the column "visits" as in another file, got "Visits"/,
+    ],
     ["has a column twice", `visits,${HEADER}1,${row("no")}`, /2\.csv: expected each column once/],
     ["is empty", "", /2\.csv: expected a header line, got an empty file/],
     ["has a row cut short", `${HEADER}z,9\n`, /2\.csv: line 2: expected 5 cells, as in the header, got 2/],

@@ -48,13 +48,13 @@ describe("finding data", () => {
   test("asks which of several files beside a specification is meant", () => {
     const dataset = file("dataset.json", "{}");
     assert.equal(defaultDataPath(dataset, "gym"), join("data", "raw", "gym.parquet"));
-    const [first] = ["gym.csv", "scores.csv"].map((name) => file(name, HEADER));
+    const [first, second] = ["gym.csv", "scores.CSV"].map((name) => file(name, HEADER));
     assert.throws(
       () => defaultDataPath(dataset, "gym"),
-      /expected one data file beside it, got gym\.csv, scores\.csv: name one/,
+      /expected one data file beside it, got gym\.csv, scores\.CSV: name one/,
     );
-    rmSync(join(folder, "scores.csv"));
-    assert.equal(defaultDataPath(dataset, "gym"), first);
+    rmSync(first);
+    assert.equal(defaultDataPath(dataset, "gym"), second);
   });
 
   test("refuses a link to nothing", () => {

@@ -221,6 +221,18 @@ describe("a champion is not replaced when its ledger cannot be written:", () => 
   }
 });
 
+test("a ledger whose last line was cut short keeps the next one apart", async () => {
+  const models = mkdtempSync(join(folder, "models-"));
+  const [out, ledger] = [join(models, "best_model"), join(models, "ledger.jsonl")];
+  await trainGym(GYM, { out });
+  writeFileSync(ledger, '{"half');
+
+  const { manifest } = await trainGym(GYM, { out, seed: 12 });
+
+  const [half, line, end] = readFileSync(ledger, "utf8").split("\n");
+  assert.deepEqual([half, JSON.parse(line).version, end], ['{"half', manifest.version, ""]);
+});
+
 test("prediction tells of levels that the model has not seen, and of columns it does not know", async () => {
   const { directory } = await trainGym();
   const data = join(folder, "new.csv");

@@ -90,7 +90,8 @@ export function addErrorHandler(app: FastifyInstance, handleError: ErrorHandler)
   app.setErrorHandler(handleError);
   app.setNotFoundHandler((request, reply) => {
     const path = decodeURIComponent(request.url.split(/[?#]/, 1)[0]); // the router has refused what cannot be decoded
-    const allowed = app.supportedMethods.filter((method) => app.findRoute({ method, url: path }) !== null);
+    const isRoute = (method: string): boolean => !/[?#]/.test(path) && app.findRoute({ method, url: path }) !== null;
+    const allowed = app.supportedMethods.filter(isRoute);
     if (allowed.length === 0 || allowed.includes(request.method)) {
       handleError(failure("FST_ERR_NOT_FOUND", `no such path: ${path}`), request, reply);
       return;

@@ -7,7 +7,7 @@ import { DEFAULT_FOREST_PARAMETERS } from "../forest/parameters.ts";
 import { metricsTable } from "../report.ts";
 import { type RunningService, startService } from "../running-service.ts";
 import { type Context, createContext, OUTPUT_OPTIONS, type OutputOptions, wholeNumber } from "./context.ts";
-import { GENERATE_DEFAULTS, generate } from "./generate.ts";
+import { GENERATE_DEFAULTS, generate, MAX_ROWS } from "./generate.ts";
 import { DEFAULT_SEED, trainWithProgress } from "./train.ts";
 
 interface DemoOptions extends OutputOptions {
@@ -28,7 +28,7 @@ const DATASET = join(ROOT, "datasets/customers/dataset.json");
 export function demoCommand(): Command {
   const command = new Command("demo")
     .description("Run the main job once: generate customers, train, serve, predict.")
-    .option("--rows <n>", "number of customers", wholeNumber(1000), GENERATE_DEFAULTS.rows)
+    .option("--rows <n>", "number of customers", wholeNumber(1000, MAX_ROWS), GENERATE_DEFAULTS.rows)
     .option("--out <dir>", "folder to work in", "demo")
     .addHelpText("after", "\nExample:\n  churn demo --rows 20000");
   for (const option of OUTPUT_OPTIONS) command.addOption(option);

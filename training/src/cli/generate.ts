@@ -11,6 +11,9 @@ export interface GenerateOptions {
   readonly withTruth: boolean;
 }
 
+/** Keys have nine digits. */
+export const MAX_ROWS = 1_000_000_000;
+
 export const GENERATE_DEFAULTS: GenerateOptions = {
   rows: 200_000,
   seed: 42,
@@ -36,7 +39,7 @@ export async function generate(options: GenerateOptions, { log, withProgress }: 
 export function generateCommand(): Command {
   const command = new Command("generate")
     .description("Make synthetic customers, the same for the same seed.")
-    .option("--rows <n>", "number of customers", wholeNumber(1, 1_000_000_000), GENERATE_DEFAULTS.rows)
+    .option("--rows <n>", "number of customers", wholeNumber(1, MAX_ROWS), GENERATE_DEFAULTS.rows)
     .option("--seed <n>", "seed of the random numbers", wholeNumber(0), GENERATE_DEFAULTS.seed)
     .option("--out <file>", "file to write, .parquet or .csv", GENERATE_DEFAULTS.out)
     .option("--with-truth", "also write churn_truth, the true probability of churn", false)

@@ -29,9 +29,13 @@ export function readCsvHeader(path: string): CsvHeader {
   }
   const headers = DELIMITERS.map((candidate) => splitHeader(text, candidate));
   const sound = headers.filter(({ cutsQuotes }) => !cutsQuotes);
-  const { names, delimiter, lineEnd } = (sound.length > 0 ? sound : headers).reduce((most, header) =>
+  const { names, delimiter, lineEnd, isOpen } = (sound.length > 0 ? sound : headers).reduce((most, header) =>
     header.names.length > most.names.length ? header : most,
   );
+  if (isOpen) {
+    const message = "line 1: expected a closing quote at the end of its cell";
+    throw new ChurnError("CHURN_ERR_FILE_UNREADABLE", `${path}: ${message}`);
+  }
   checkNames(path, names);
   const columns = names.map((name, index) => `${quotedString(name || `column ${index + 1}`)}: 'VARCHAR'`);
   const options = [
@@ -48,9 +52,6 @@ export function readCsvHeader(path: string): CsvHeader {
 
 function checkNames(path: string, names: readonly string[]): void {
   if (/[\0\ufffd]/.test(names.join(""))) throw new ChurnError("CHURN_ERR_FILE_UNREADABLE", `${path}: ${NOT_UTF8}`);
-  if (names.some((name) => /^"(?:[^"]|"")*$/.test(name))) {
-    throw new ChurnError("CHURN_ERR_FILE_UNREADABLE", `${path}: line 1: expected a closing quote`);
-  }
   const lower = names.map((name) => name.toLowerCase()); // SQL does not tell them apart
   const repeated = names.find((name, index) => name !== "" && lower.indexOf(lower[index]) !== index);
   if (repeated !== undefined) {
@@ -76,6 +77,8 @@ interface Header {
   readonly lineEnd: string;
   /** A quote stands inside a cell that is not quoted: this delimiter has cut a quoted cell, or there is no order here. */
   readonly cutsQuotes: boolean;
+  /** A cell begins with a quote, and does not end with its partner. */
+  readonly isOpen: boolean;
 }
 
 /** The cells of the first line; a quoted one may hold delimiters and line ends. */
@@ -84,12 +87,14 @@ function splitHeader(text: string, delimiter: string): Header {
   const names: string[] = [];
   let end = delimiter;
   let cutsQuotes = false;
+  let isOpen = false;
   while (end === delimiter) {
     const [, value, after] = cell.exec(text) as RegExpExecArray;
     const isQuoted = /^"(?:[^"]|"")*"$/.test(value);
     names.push(isQuoted ? value.slice(1, -1).replaceAll('""', '"') : value);
     cutsQuotes ||= !isQuoted && value.includes('"');
+    isOpen ||= !isQuoted && value.startsWith('"');
     end = after;
   }
-  return { names, delimiter, cutsQuotes, lineEnd: end === "\r\n" ? "\\r\\n" : end === "\r" ? "\\r" : "\\n" };
+  return { names, delimiter, cutsQuotes, isOpen, lineEnd: end === "\r\n" ? "\\r\\n" : end === "\r" ? "\\r" : "\\n" };
 }

@@ -126,7 +126,13 @@ function checkColumns(files: readonly DataFile[], dataset: DatasetSpecification,
   const needed = labelled
     ? [...features, dataset.target.column]
     : features.filter((name) => !dataset.columns[name].nullable);
+  const spellings = new Map<string, string>(); // SQL does not tell upper from lower case
   for (const { path, names } of files) {
+    for (const name of names) {
+      const first = spellings.get(name.toLowerCase()) ?? name;
+      if (first !== name) throw invalid(path, `expected the column "${first}" as in another file, got "${name}"`);
+      spellings.set(name.toLowerCase(), name);
+    }
     const missing = needed.find((name) => !names.includes(name));
     if (missing === undefined) continue;
     const more = names.length > MAX_NAMES ? ` and ${names.length - MAX_NAMES} more` : "";

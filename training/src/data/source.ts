@@ -18,6 +18,8 @@ export interface DataSource {
 
 const FORMATS: Readonly<Record<string, DataFormat>> = { ".csv": "csv", ".parquet": "parquet" };
 
+const isDataFile = (name: string): boolean => extname(name).toLowerCase() in FORMATS;
+
 /**
  * @throws CHURN_ERR_FILE_MISSING when nothing is there; CHURN_ERR_FILE_UNREADABLE when it is of another kind
  */
@@ -43,9 +45,7 @@ export function findData(path: string): DataSource {
 
 function listFiles(path: string): string[] {
   if (existsSync(path) && !isReadableFolder(path)) return [path];
-  const found = existsSync(path)
-    ? globSync("**/*", { cwd: path }).filter((name) => extname(name).toLowerCase() in FORMATS)
-    : globSync(path);
+  const found = existsSync(path) ? globSync("**/*", { cwd: path }).filter(isDataFile) : globSync(path);
   const files = existsSync(path) ? found.map((name) => join(path, name)) : found;
   return files.filter((name) => !isReadableFolder(name)).sort(); // a folder may be called part.parquet
 }
@@ -67,7 +67,7 @@ function isReadableFolder(path: string): boolean {
  * @throws CHURN_ERR_OPTION_INVALID when there are several beside it
  */
 export function defaultDataPath(datasetPath: string, name: string): string {
-  const beside = globSync("*.{csv,parquet}", { cwd: dirname(datasetPath) });
+  const beside = globSync("*", { cwd: dirname(datasetPath) }).filter(isDataFile);
   if (beside.length > 1) {
     const names = beside.sort().join(", ");
     const message = `${datasetPath}: expected one data file beside it, got ${names}: name one with --data`;

@@ -86,7 +86,7 @@ function copyStatement({ path, format, columns }: WriterInput): string {
 
 /** The table function `row_source()`: cuts the blocks that arrive into chunks. */
 function rowSource(input: WriterInput, report: (message: WorkerMessage) => void): DuckDBTableFunction {
-  const encodings = input.columns.map(encodingOf);
+  const encodings = input.columns.map((column) => encodingOf(column, input.format));
   let block: TableBlock = { rows: 0, columns: [] };
   let position = 0;
   let messagesRead = 0;
@@ -142,9 +142,11 @@ function fillChunk(
 }
 
 /** How a column travels: the type DuckDB is told, and how its values get there. */
-function encodingOf(column: TableColumn): Encoding {
+function encodingOf(column: TableColumn, format: WriterInput["format"]): Encoding {
   switch (column.type) {
     case "DOUBLE":
+      // In text a double looks as in JSON; DuckDB would write 0.0 and 1e-07.
+      if (format === "csv") return { type: VARCHAR, fill: fillTexts(textOfDouble) };
       return { type: DOUBLE, fill: fillNumbers(new Float64Array(CHUNK_ROWS)) };
     case "INTEGER":
       return { type: INTEGER, fill: fillNumbers(new Int32Array(CHUNK_ROWS)) };
@@ -155,7 +157,7 @@ function encodingOf(column: TableColumn): Encoding {
     case "VARCHAR":
       if (column.width !== undefined) return { type: VARCHAR, fill: fillFixedWidth(column.width) };
       if (column.values !== undefined) return codedEncoding(column.values);
-      return { type: VARCHAR, fill: fillTexts };
+      return { type: VARCHAR, fill: fillTexts((text: string | null) => text) };
   }
 }
 
@@ -237,21 +239,29 @@ function fillFixedWidth(width: number): FillVector {
   };
 }
 
-const fillTexts: FillVector = (vector, values, start, count) => {
-  const texts = values as readonly (string | null)[];
-  let any = false;
-  validity.fill(0xff);
-  for (let row = 0; row < count; row++) {
-    const text = texts[start + row];
-    if (text === null) {
-      markRow(row);
-      any = true;
-    } else {
-      duckdb.vector_assign_string_element(vector, row, text);
+function fillTexts<T>(textOf: (value: T) => string | null): FillVector {
+  return (vector, values, start, count) => {
+    const source = values as unknown as ArrayLike<T>;
+    let any = false;
+    validity.fill(0xff);
+    for (let row = 0; row < count; row++) {
+      const text = textOf(source[start + row]);
+      if (text === null) {
+        markRow(row);
+        any = true;
+      } else {
+        duckdb.vector_assign_string_element(vector, row, text);
+      }
     }
-  }
-  if (any) setValidity(vector);
-};
+    if (any) setValidity(vector);
+  };
+}
+
+/** The shortest text that reads back to the same double; none for a missing value. */
+function textOfDouble(value: number): string | null {
+  if (Number.isNaN(value)) return null;
+  return Object.is(value, -0) ? "-0" : String(value);
+}
 
 // Last, when every constant above is there.
 if (parentPort !== null) await run(workerData as WriterInput, (message) => parentPort?.postMessage(message));

@@ -47,8 +47,8 @@ export function checkLedger(path: string): void {
   }
 }
 
-function unwritable(ledger: string, cause: unknown): ChurnError {
-  const message = `${ledger}: the ledger cannot be written: ${(cause as Error).message}`;
+function unwritable(subject: string, cause: unknown): ChurnError {
+  const message = `${subject}: the ledger cannot be written: ${(cause as Error).message}`;
   return new ChurnError("CHURN_ERR_FILE_UNWRITABLE", message, { cause });
 }
 
@@ -71,10 +71,12 @@ export function recordReplacement(
     previousVersion,
     reason,
   };
+  const ledger = ledgerPath(path);
   try {
-    appendFileSync(ledgerPath(path), `${JSON.stringify(entry)}\n`);
+    const isCutShort = existsSync(ledger) && !/(^|\n)$/.test(readFileSync(ledger, "utf8"));
+    appendFileSync(ledger, `${isCutShort ? "\n" : ""}${JSON.stringify(entry)}\n`);
   } catch (cause) {
-    throw unwritable(ledgerPath(path), cause);
+    throw unwritable(`${path} is replaced by ${version}, but ${ledger}`, cause);
   }
 }
 
