@@ -8,6 +8,7 @@
  * A split sends x to the right when x > threshold, where the threshold is one of its feature's float32
  * cut points. A missing value (NaN) goes the way the split learned.
  */
+import { MAX_CUT_POINTS } from "./cut-points.ts";
 import { ChurnError } from "./errors.ts";
 import { decodeSafetensors, encodeSafetensors, type Tensor } from "./safetensors.ts";
 
@@ -91,7 +92,16 @@ function verifyForest(forest: Forest, source: string): void {
   expect(nTrees >= 1 && treeOffsets[0] === 0 && treeOffsets[nTrees] === feature.length, "tree offsets do not fit");
   expect(nFeatures >= 1 && cutOffsets[0] === 0 && cutOffsets[nFeatures] === cutPoints.length, "cut offsets do not fit");
   expect(cut.length === missingRight.length && cut.length + value.length === feature.length, "node counts do not fit");
-  for (let f = 0; f < nFeatures; f++) expect(cutOffsets[f + 1] >= cutOffsets[f], "cut offsets do not rise");
+  expect(cutPoints.every(Number.isFinite), "a cut point is not a finite number");
+  for (let f = 0; f < nFeatures; f++) {
+    expect(cutOffsets[f + 1] >= cutOffsets[f], "cut offsets do not rise");
+    const own = cutPoints.subarray(cutOffsets[f], cutOffsets[f + 1]);
+    expect(own.length <= MAX_CUT_POINTS, `feature ${f} has more than ${MAX_CUT_POINTS} cut points`);
+    expect(
+      own.every((cutPoint, i) => i === 0 || cutPoint >= own[i - 1]),
+      `the cut points of feature ${f} do not rise`,
+    );
+  }
 
   const leaf = leafMark(feature);
   let split = 0;
@@ -114,7 +124,6 @@ function verifyForest(forest: Forest, source: string): void {
     if (announced !== nNodes) fail(`tree ${tree}: expected ${announced} nodes, got ${nNodes}`);
   }
   expect(split === cut.length, "split counts do not fit");
-  expect(cutPoints.every(Number.isFinite), "a cut point is not a finite number");
   expect(
     value.every((p) => p >= 0 && p <= 1),
     "a leaf's value is no probability",

@@ -1,86 +1,98 @@
 /**
  * The prediction kernel: a forest laid out for speed, eight trees walked in lock step.
  *
- * Where the time goes is memory latency, so eight independent walks run side by side, each step without
- * a branch:
+ * Where the time goes is memory latency. So eight independent walks run side by side, each step without a
+ * branch, over nodes of 4 bytes:
  *
- *     node = left(node) + (x[slot(node)] > threshold(node) ? 1 : 0)
+ *     node += offset(node) + (x[slot(node)] > cut(node) ? 1 : 0)
  *
- * A node is 8 bytes: a word `left << slotBits | slot`, and a float32 threshold. A leaf steps onto
- * itself, so all eight walks take the same number of steps: it reads a slot that is always −∞, and has its
- * value where a split has its threshold, one cache miss the fewer. Missing values need no branch either: each
- * feature has two slots of the input, and a missing value is −∞ in the first and +∞ in the second; a split
- * that sends missing right reads the second.
+ * A node is one word, `offset << … | slot << 8 | cut`: how far on its left child is, which input it reads, and
+ * which of that feature's cut points is its threshold. Inputs are the bins of the values, so a comparison of
+ * whole numbers decides as the threshold would. A leaf steps onto itself (offset 0, and an input that is always
+ * 0), so all eight walks take the same number of steps. Missing values need no branch either: each feature has
+ * two inputs, and a missing value is below every cut in the first and above in the second; a split that sends
+ * missing right reads the second.
  */
+import { binOf, padCutPoints } from "./cut-points.ts";
 import { ChurnError } from "./errors.ts";
 import { type Forest, leafMark } from "./forest.ts";
 
 const LANES = 8;
+const CUT_BITS = 8;
+
+/** Inputs of a missing value. */
+const BELOW_ALL_CUTS = 0;
+const ABOVE_ALL_CUTS = 256;
 
 /** A forest ready to predict. Not safe to share between threads: it owns scratch memory. */
 export class ForestKernel {
   readonly nFeatures: number;
   readonly nTrees: number;
-  readonly #words: Uint32Array; // node i: word at 2i; threshold in the same bytes at 2i + 1
-  readonly #thresholds: Float32Array; // of a split; the value of a leaf
+  readonly #words: Uint32Array; // per node
+  readonly #values: Float32Array; // per node; P(churn) of a leaf
   readonly #roots: Uint32Array; // per tree, padded to a multiple of LANES with the empty tree
   readonly #steps: Uint32Array; // per group of LANES trees: depth of its deepest tree
-  readonly #slotBits: number;
-  readonly #slots: Float32Array;
+  readonly #offsetShift: number;
+  readonly #cutPoints: readonly Float32Array[]; // per feature, padded
+  readonly #inputs: Int32Array; // two per feature, and one that is always 0
 
-  /** @throws CHURN_ERR_FOREST_LIMIT when a node id and a slot do not fit into 32 bits together */
+  /** @throws CHURN_ERR_FOREST_LIMIT when the parts of a node do not fit into 32 bits together */
   constructor(forest: Forest) {
-    const { treeOffsets, feature } = forest;
-    this.nFeatures = forest.cutOffsets.length - 1;
+    const { treeOffsets, feature, cutPoints, cutOffsets } = forest;
+    this.nFeatures = cutOffsets.length - 1;
     this.nTrees = treeOffsets.length - 1;
-    this.#slotBits = Math.ceil(Math.log2(2 * this.nFeatures + 1));
+    this.#offsetShift = CUT_BITS + Math.ceil(Math.log2(2 * this.nFeatures + 1));
     const nNodes = feature.length + 1; // one more: the empty tree, a leaf of value 0
-    if (nNodes > 2 ** (32 - this.#slotBits)) {
-      const most = 2 ** (32 - this.#slotBits) - 1;
-      throw new ChurnError(
-        "CHURN_ERR_FOREST_LIMIT",
-        `expected at most ${most} nodes with ${this.nFeatures} features, got ${feature.length}: use fewer or smaller trees`,
-      );
-    }
-    this.#words = new Uint32Array(2 * nNodes);
-    this.#thresholds = new Float32Array(this.#words.buffer);
+    this.#words = new Uint32Array(nNodes);
+    this.#values = new Float32Array(nNodes);
     this.#roots = new Uint32Array(Math.ceil(this.nTrees / LANES) * LANES).fill(nNodes - 1);
     this.#roots.set(treeOffsets.subarray(0, this.nTrees));
     this.#steps = new Uint32Array(this.#roots.length / LANES);
-    this.#slots = new Float32Array(2 * this.nFeatures + 1).fill(Number.NEGATIVE_INFINITY);
+    this.#cutPoints = Array.from({ length: this.nFeatures }, (_, f) =>
+      padCutPoints(cutPoints.subarray(cutOffsets[f], cutOffsets[f + 1])),
+    );
+    this.#inputs = new Int32Array(2 * this.nFeatures + 1);
     this.#layOut(forest);
   }
 
-  /** Fills words, thresholds and steps, tree by tree. */
-  #layOut(forest: Forest): void {
-    const { treeOffsets, feature, cut, missingRight, value, cutPoints, cutOffsets } = forest;
+  /** Fills words, values and steps, tree by tree. */
+  #layOut({ treeOffsets, feature, cut, missingRight, value }: Forest): void {
     const leaf = leafMark(feature);
+    const leafWord = (2 * this.nFeatures) << CUT_BITS;
     const depths = new Uint32Array(feature.length);
+    this.#words.fill(leafWord);
     let split = 0;
+    let farthest = 0;
     for (let tree = 0; tree < this.nTrees; tree++) {
       let child = treeOffsets[tree] + 1;
       let deepest = 0;
       for (let node = treeOffsets[tree]; node < treeOffsets[tree + 1]; node++) {
         deepest = Math.max(deepest, depths[node]);
         if (feature[node] === leaf) {
-          this.#setNode(node, node, 2 * this.nFeatures, value[node - split]);
+          this.#values[node] = value[node - split];
           continue;
         }
         const slot = feature[node] + (missingRight[split] === 1 ? this.nFeatures : 0);
-        this.#setNode(node, child, slot, cutPoints[cutOffsets[feature[node]] + cut[split]]);
+        this.#words[node] = ((child - node) << this.#offsetShift) | (slot << CUT_BITS) | cut[split];
         depths[child] = depths[child + 1] = depths[node] + 1;
+        farthest = Math.max(farthest, child - node);
         child += 2;
         split++;
       }
       const group = Math.floor(tree / LANES);
       this.#steps[group] = Math.max(this.#steps[group], deepest);
     }
-    this.#setNode(feature.length, feature.length, 2 * this.nFeatures, 0);
+    this.#checkOffsets(farthest);
   }
 
-  #setNode(node: number, left: number, slot: number, threshold: number): void {
-    this.#words[2 * node] = (left << this.#slotBits) | slot;
-    this.#thresholds[2 * node + 1] = threshold;
+  /** A child is at most half its tree away. */
+  #checkOffsets(farthest: number): void {
+    const most = 2 ** (32 - this.#offsetShift) - 1;
+    if (farthest <= most) return;
+    throw new ChurnError(
+      "CHURN_ERR_FOREST_LIMIT",
+      `expected trees of at most ${2 * most} nodes with ${this.nFeatures} features, got a larger one: use smaller trees or fewer features`,
+    );
   }
 
   /**
@@ -90,14 +102,15 @@ export class ForestKernel {
    */
   predictProba(features: Float32Array): number {
     const { nFeatures } = this;
-    const slots = this.#slots;
+    const inputs = this.#inputs;
     for (let f = 0; f < nFeatures; f++) {
       const x = features[f];
       const isMissing = Number.isNaN(x);
-      slots[f] = isMissing ? Number.NEGATIVE_INFINITY : x;
-      slots[nFeatures + f] = isMissing ? Number.POSITIVE_INFINITY : x;
+      const bin = isMissing ? BELOW_ALL_CUTS : binOf(x, this.#cutPoints[f]);
+      inputs[f] = bin;
+      inputs[nFeatures + f] = isMissing ? ABOVE_ALL_CUTS : bin;
     }
-    return this.#sum(slots) / this.nTrees;
+    return this.#sum(inputs) / this.nTrees;
   }
 
   /**
@@ -115,24 +128,24 @@ export class ForestKernel {
     return out;
   }
 
-  #sum(x: Float32Array): number {
+  #sum(x: Int32Array): number {
     const words = this.#words;
-    const thresholds = this.#thresholds;
+    const values = this.#values;
     const roots = this.#roots;
     const steps = this.#steps;
-    const bits = this.#slotBits;
-    const mask = 2 ** bits - 1;
+    const shift = this.#offsetShift;
+    const slots = 2 ** (shift - CUT_BITS) - 1;
+    const cuts = 2 ** CUT_BITS - 1;
     let sum = 0;
     for (let group = 0, r = 0; group < steps.length; group++, r += LANES) {
-      // Doubled node ids: i points at a node's word, i + 1 at its threshold.
-      let a = roots[r] << 1;
-      let b = roots[r + 1] << 1;
-      let c = roots[r + 2] << 1;
-      let d = roots[r + 3] << 1;
-      let e = roots[r + 4] << 1;
-      let f = roots[r + 5] << 1;
-      let g = roots[r + 6] << 1;
-      let h = roots[r + 7] << 1;
+      let a = roots[r];
+      let b = roots[r + 1];
+      let c = roots[r + 2];
+      let d = roots[r + 3];
+      let e = roots[r + 4];
+      let f = roots[r + 5];
+      let g = roots[r + 6];
+      let h = roots[r + 7];
       for (let step = steps[group]; step > 0; step--) {
         const wa = words[a];
         const wb = words[b];
@@ -142,17 +155,17 @@ export class ForestKernel {
         const wf = words[f];
         const wg = words[g];
         const wh = words[h];
-        a = ((wa >>> bits) + +(x[wa & mask] > thresholds[a + 1])) << 1;
-        b = ((wb >>> bits) + +(x[wb & mask] > thresholds[b + 1])) << 1;
-        c = ((wc >>> bits) + +(x[wc & mask] > thresholds[c + 1])) << 1;
-        d = ((wd >>> bits) + +(x[wd & mask] > thresholds[d + 1])) << 1;
-        e = ((we >>> bits) + +(x[we & mask] > thresholds[e + 1])) << 1;
-        f = ((wf >>> bits) + +(x[wf & mask] > thresholds[f + 1])) << 1;
-        g = ((wg >>> bits) + +(x[wg & mask] > thresholds[g + 1])) << 1;
-        h = ((wh >>> bits) + +(x[wh & mask] > thresholds[h + 1])) << 1;
+        a += (wa >>> shift) + +(x[(wa >>> CUT_BITS) & slots] > (wa & cuts));
+        b += (wb >>> shift) + +(x[(wb >>> CUT_BITS) & slots] > (wb & cuts));
+        c += (wc >>> shift) + +(x[(wc >>> CUT_BITS) & slots] > (wc & cuts));
+        d += (wd >>> shift) + +(x[(wd >>> CUT_BITS) & slots] > (wd & cuts));
+        e += (we >>> shift) + +(x[(we >>> CUT_BITS) & slots] > (we & cuts));
+        f += (wf >>> shift) + +(x[(wf >>> CUT_BITS) & slots] > (wf & cuts));
+        g += (wg >>> shift) + +(x[(wg >>> CUT_BITS) & slots] > (wg & cuts));
+        h += (wh >>> shift) + +(x[(wh >>> CUT_BITS) & slots] > (wh & cuts));
       }
-      sum += thresholds[a + 1] + thresholds[b + 1] + thresholds[c + 1] + thresholds[d + 1];
-      sum += thresholds[e + 1] + thresholds[f + 1] + thresholds[g + 1] + thresholds[h + 1];
+      sum += values[a] + values[b] + values[c] + values[d];
+      sum += values[e] + values[f] + values[g] + values[h];
     }
     return sum;
   }

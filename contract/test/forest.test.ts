@@ -61,6 +61,7 @@ const LIES: readonly (readonly [string, Partial<Forest>, RegExp])[] = [
   ["no feature", { cutOffsets: Uint32Array.of(0), cutPoints: new Float32Array() }, /cut offsets do not fit/],
   ["cut offsets that start late", { cutOffsets: Uint32Array.of(1, 2, 3) }, /cut offsets do not fit/],
   ["cut offsets that end early", { cutOffsets: Uint32Array.of(0, 2, 2) }, /cut offsets do not fit/],
+  ["cut points that fall", { cutPoints: Float32Array.of(1, -1, 7) }, /the cut points of feature 0 do not rise/],
   ["cut offsets that fall", { cutOffsets: Uint32Array.of(0, 4, 3) }, /cut offsets do not rise/],
   [
     "a feature out of range",

@@ -139,24 +139,31 @@ test("a prediction leaves nothing behind that the next one could see", () => {
   assert.equal(used.predictProba(second), new ForestKernel(forest).predictProba(second));
 });
 
-test("refuses more nodes than can be numbered beside its features, and says how many can", () => {
-  const nFeatures = 40_000; // 17 bits name a feature and its direction, 15 are left
-  const forest: Forest = {
-    ...stump(0),
-    treeOffsets: Uint32Array.from({ length: 2 ** 15 + 1 }, (_, tree) => tree),
-    feature: new Uint16Array(2 ** 15).fill(0xffff),
-    cut: new Uint8Array(),
-    missingRight: new Uint8Array(),
-    value: new Float32Array(2 ** 15),
-    cutOffsets: new Uint32Array(nFeatures + 1),
+test("refuses trees that are too large for its features, and says how large they may be", () => {
+  const nFeatures = 20_000; // 16 bits name a feature and its direction, 8 a cut, 8 are left
+  const tree = (depth: number): Forest => {
+    const nSplits = 2 ** depth - 1;
+    return {
+      ...stump(0),
+      treeOffsets: Uint32Array.of(0, 2 * nSplits + 1),
+      feature: new Uint16Array(2 * nSplits + 1).fill(0xffff, nSplits), // whole levels: splits first, leaves last
+      cut: new Uint8Array(nSplits),
+      missingRight: new Uint8Array(nSplits),
+      value: new Float32Array(nSplits + 1).fill(0.5),
+      cutOffsets: new Uint32Array(nFeatures + 1).fill(1, 1),
+    };
   };
 
+  assert.equal(new ForestKernel(tree(8)).predictProba(new Float32Array(nFeatures)), 0.5);
   assert.throws(
-    () => new ForestKernel(forest),
+    () => new ForestKernel(tree(9)),
     (error) => {
       assert(error instanceof ChurnError);
       assert.equal(error.code, "CHURN_ERR_FOREST_LIMIT");
-      assert.match(error.message, /expected at most 32767 nodes with 40000 features, got 32768: use fewer/);
+      assert.match(
+        error.message,
+        /expected trees of at most 510 nodes with 20000 features, got a larger one: use smaller/,
+      );
       return true;
     },
   );

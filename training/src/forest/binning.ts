@@ -7,7 +7,7 @@
  * values has one more cut point, the largest float32: present values lie below it, missing ones above, in a last
  * bin of their own. Bins stand column after column, in memory that worker threads share.
  */
-import { ChurnError, MAX_FEATURES } from "@churn/contract";
+import { binOf, ChurnError, MAX_FEATURES, padCutPoints } from "@churn/contract";
 import { Random } from "../random.ts";
 import { sampleRows } from "../sample.ts";
 
@@ -23,9 +23,6 @@ export interface BinnedFeatures {
   /** 1 when the feature has missing values: its last bin is theirs. */
   readonly hasMissing: Uint8Array;
 }
-
-/** Per feature, so that a bin is one byte. */
-const MAX_CUT_POINTS = 255;
 
 /** Splits present values from missing ones. */
 const LARGEST_FLOAT32 = (2 - 2 ** -23) * 2 ** 127;
@@ -53,7 +50,7 @@ export function binFeatures(columns: readonly Float32Array[], nRows: number, max
     const cutPoints = findCutPoints(column, sample, maxBins);
     if (hasMissing[f] === 1) cutPoints.push(LARGEST_FLOAT32);
     cutOffsets[f + 1] = cutOffsets[f] + cutPoints.length;
-    assignBins(column, Float32Array.from(cutPoints), bins.subarray(f * nRows, (f + 1) * nRows));
+    assignBins(column, cutPoints, bins.subarray(f * nRows, (f + 1) * nRows));
     return cutPoints;
   });
   return { nRows, nFeatures, bins, cutPoints: Float32Array.from(cuts.flat()), cutOffsets, hasMissing };
@@ -93,23 +90,11 @@ function between(low: number, high: number): number {
   return middle < high ? middle : low;
 }
 
-/**
- * The number of cut points below each value: a binary search in eight steps, written out so that none is a branch
- * to mispredict. A missing value lands beyond the last cut point.
- */
-function assignBins(column: Float32Array, cuts: Float32Array, out: Uint8Array): void {
-  const padded = new Float32Array(MAX_CUT_POINTS).fill(Number.POSITIVE_INFINITY);
-  padded.set(cuts);
+/** A missing value lands beyond the last cut point. */
+function assignBins(column: Float32Array, cutPoints: readonly number[], out: Uint8Array): void {
+  const padded = padCutPoints(cutPoints);
   for (let i = 0; i < column.length; i++) {
     const x = column[i];
-    let bin = +(x > padded[127]) << 7;
-    bin += +(x > padded[bin + 63]) << 6;
-    bin += +(x > padded[bin + 31]) << 5;
-    bin += +(x > padded[bin + 15]) << 4;
-    bin += +(x > padded[bin + 7]) << 3;
-    bin += +(x > padded[bin + 3]) << 2;
-    bin += +(x > padded[bin + 1]) << 1;
-    bin += +(x > padded[bin]);
-    out[i] = Number.isNaN(x) ? cuts.length : bin;
+    out[i] = Number.isNaN(x) ? cutPoints.length : binOf(x, padded);
   }
 }
