@@ -1,5 +1,5 @@
 /**
- * The HTTP service as a value: everything but the process, the port and the signals, which `main.ts` owns.
+ * The HTTP service as a value: everything but the process, the port and the signals, which `service.ts` owns.
  * It knows nothing of churn but what its model says, so another company's columns need no other code.
  */
 import { type Model, RequestReader } from "@churn/contract";
