@@ -7,7 +7,7 @@ import { type ChildProcess, spawn } from "node:child_process";
 import { createInterface } from "node:readline";
 import { fileURLToPath } from "node:url";
 
-export const PYTHON = fileURLToPath(new URL("python.sh", import.meta.url));
+const PYTHON = fileURLToPath(new URL("python.sh", import.meta.url));
 
 export class PythonScript {
   readonly #child: ChildProcess;

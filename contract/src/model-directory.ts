@@ -24,7 +24,7 @@ import {
   modelVersion,
   sha256,
 } from "./manifest.ts";
-import { describe } from "./schema-issues.ts";
+import { describeValue } from "./schema-issues.ts";
 
 /** What a verified directory holds. */
 export interface ModelFiles {
@@ -188,7 +188,7 @@ function readVerified(path: string, directory: string): ModelFiles {
   }
   const version = modelVersion(manifest.lineage.created, actual);
   if (manifest.version !== version) {
-    throw invalid(path, `${MANIFEST_FILE}: expected version ${version}, got ${describe(manifest.version)}`);
+    throw invalid(path, `${MANIFEST_FILE}: expected version ${version}, got ${describeValue(manifest.version)}`);
   }
   const features = readFeatures(path, manifest);
   const forest = decodeForest(forestFile, join(path, FOREST_FILE));

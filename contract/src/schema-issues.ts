@@ -70,11 +70,11 @@ function expectation(error: ErrorObject): string {
 
 function got(error: ErrorObject): string {
   if (error.keyword === "required" || error.keyword === "additionalProperties") return "";
-  return `, got ${describe(error.data)}`;
+  return `, got ${describeValue(error.data)}`;
 }
 
 /** A value in a message: short, and never more than its kind for a structure. */
-export function describe(value: unknown): string {
+export function describeValue(value: unknown): string {
   if (Array.isArray(value)) return "a list";
   if (typeof value === "object" && value !== null) return "an object";
   const text = typeof value === "number" ? String(value) : (JSON.stringify(value) ?? String(value));

@@ -1,6 +1,6 @@
 /**
  * Where Node starts the service. Compiled code, types stripped, is kept in the system's temporary folder (or
- * NODE_COMPILE_CACHE), which takes a third off every start but the first.
+ * NODE_COMPILE_CACHE), which shortens every start but the first.
  */
 import { enableCompileCache } from "node:module";
 

@@ -3,7 +3,7 @@
  */
 import type { Model, RequestReader } from "@churn/contract";
 
-/** The compiler has done its best after some 200; more would only delay the start. */
+/** Enough for the compiler to have optimised the kernel; more would only delay the start. */
 const MAX_ROUNDS = 300;
 const LIMIT_MS = 50;
 

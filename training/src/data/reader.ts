@@ -9,7 +9,7 @@ import {
   ChurnError,
   type Column,
   type DatasetSpecification,
-  describe,
+  describeValue,
   featureColumnNames,
   MISSING_CODE,
   type Table,
@@ -138,7 +138,7 @@ function checkColumns(files: readonly DataFile[], dataset: DatasetSpecification,
     const more = names.length > MAX_NAMES ? ` and ${names.length - MAX_NAMES} more` : "";
     throw invalid(
       path,
-      `expected a column "${missing}", got ${names.slice(0, MAX_NAMES).map(describe).join(", ")}${more}`,
+      `expected a column "${missing}", got ${names.slice(0, MAX_NAMES).map(describeValue).join(", ")}${more}`,
     );
   }
 }
@@ -235,7 +235,7 @@ async function scan(data: OpenData): Promise<Scan> {
 const sqlType = (dataset: DatasetSpecification, name: string): string =>
   dataset.columns[name].type === "boolean" ? "BOOLEAN" : "DOUBLE";
 
-/** Such a column needs no look at its texts: three times as fast, for 3 million rows of Parquet. */
+/** Such a column needs no detour through text. */
 function isStoredAsNumber({ dataset, types }: OpenData, name: string): boolean {
   return sqlType(dataset, name) === "DOUBLE" && IS_NUMBER.test(types.get(name) as string);
 }
@@ -263,7 +263,10 @@ async function badNumber(data: OpenData, name: string, count: number): Promise<C
     const first = `SELECT row::DOUBLE, value FROM (${numbered}) WHERE bad LIMIT 1`;
     const [found] = await run(connection, source, first);
     if (found === undefined) continue;
-    return invalid(path, `column "${name}", row ${found[0]}: expected ${expected}, got ${describe(found[1])}${more}`);
+    return invalid(
+      path,
+      `column "${name}", row ${found[0]}: expected ${expected}, got ${describeValue(found[1])}${more}`,
+    );
   }
   return invalid(source.path, `column "${name}": expected ${expected}${more}`);
 }
@@ -279,7 +282,7 @@ async function checkLabels({ connection, source, dataset }: OpenData): Promise<v
   if (blank !== undefined) {
     throw invalid(source.path, `column "${column}": expected a label in every row, got ${blank[1]} without one`);
   }
-  const labels = found.map(([label]) => describe(label)).join(", ");
+  const labels = found.map(([label]) => describeValue(label)).join(", ");
   const positive = JSON.stringify(dataset.target.positive);
   if (found.length === 1) {
     throw new ChurnError(

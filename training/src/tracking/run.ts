@@ -60,10 +60,11 @@ function pathOf(uri: string): string {
 export function writeRun(folder: string, run: Run): string {
   const experiment = join(folder, encodeURIComponent(run.experiment).replaceAll(".", "%2E")); // "..", too, stays inside
   const final = join(experiment, run.runId);
-  const aside = asidePath(join(experiment, "run")); // one at a time: the next run removes what this one may leave
+  const anyRun = join(experiment, "run"); // ids differ: under one name, the next run removes what this one may leave
+  const aside = asidePath(anyRun);
   try {
     makeFolders(resolve(experiment));
-    removeAbandoned(join(experiment, "run"));
+    removeAbandoned(anyRun);
     mkdirSync(aside);
     writeFileSync(join(aside, "run.json"), `${JSON.stringify(run, null, 2)}\n`);
     renameSync(aside, final);
