@@ -12,7 +12,7 @@ import { mkdtempSync, rmSync, statSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
-import { markdownTable } from "../training/src/report.ts";
+import { markdownTable } from "../training/src/report/text.ts";
 import { churn } from "./command.ts";
 import { PythonScript } from "./python.ts";
 import { atLeast, atMost, type Check, checkTable, describeMachine, writeSection } from "./results.ts";

@@ -24,7 +24,7 @@ import { readTrainingSet, splitSamples } from "../training/src/data/training-set
 import { computeMetrics } from "../training/src/evaluation/metrics.ts";
 import { DEFAULT_FOREST_PARAMETERS } from "../training/src/forest/parameters.ts";
 import { fitForest } from "../training/src/forest/random-forest.ts";
-import { markdownTable } from "../training/src/report.ts";
+import { markdownTable } from "../training/src/report/text.ts";
 import { churn } from "./command.ts";
 import { describeMachine, writeSection } from "./results.ts";
 import { DATASET as TELCO, writeFolds } from "./telco-folds.ts";

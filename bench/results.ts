@@ -3,7 +3,7 @@
  */
 import { existsSync, readFileSync, writeFileSync } from "node:fs";
 import { arch, availableParallelism, cpus, totalmem } from "node:os";
-import { markdownTable } from "../training/src/report.ts";
+import { markdownTable } from "../training/src/report/text.ts";
 
 const RESULTS = new URL("RESULTS.md", import.meta.url);
 const TITLE = "# Results\n\nWritten by the benches, each its own section; the command stands on top of it.\n";

@@ -10,7 +10,7 @@
 import { mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import { markdownTable } from "../training/src/report.ts";
+import { markdownTable } from "../training/src/report/text.ts";
 import { churn } from "./command.ts";
 import { PythonScript } from "./python.ts";
 import { atLeast, atMost, checkTable, describeMachine, writeSection } from "./results.ts";

@@ -28,7 +28,7 @@ import { findData } from "../training/src/data/source.ts";
 import { readTrainingSet } from "../training/src/data/training-set.ts";
 import { DEFAULT_FOREST_PARAMETERS } from "../training/src/forest/parameters.ts";
 import { fitForest } from "../training/src/forest/random-forest.ts";
-import { markdownTable } from "../training/src/report.ts";
+import { markdownTable } from "../training/src/report/text.ts";
 import { startService } from "../training/src/running-service.ts";
 import { churn } from "./command.ts";
 import { PythonScript } from "./python.ts";

@@ -4,7 +4,7 @@
  * @source Mitchell et al. 2019, "Model Cards for Model Reporting"
  */
 import type { Metrics, ModelManifest } from "@churn/contract";
-import { confusionSentence, METRIC_LABELS, markdownTable, metricsTable } from "./report.ts";
+import { confusionSentence, METRIC_LABELS, markdownTable, metricsTable } from "./report/text.ts";
 
 export function describeModel(manifest: ModelManifest): string {
   const { dataset, forest, threshold, lineage, features, slices } = manifest;

@@ -4,7 +4,7 @@ import { fileURLToPath } from "node:url";
 import { featureColumnNames, Model, type ModelManifest, RequestReader } from "@churn/contract";
 import { Command } from "commander";
 import { DEFAULT_FOREST_PARAMETERS } from "../forest/parameters.ts";
-import { metricsTable } from "../report.ts";
+import { metricsTable } from "../report/text.ts";
 import { type RunningService, startService } from "../running-service.ts";
 import { type Context, createContext, OUTPUT_OPTIONS, type OutputOptions, wholeNumber } from "./context.ts";
 import { GENERATE_DEFAULTS, generate, MAX_ROWS } from "./generate.ts";

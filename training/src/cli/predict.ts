@@ -1,7 +1,7 @@
 /** `churn predict`: a file of customers into a file of scores. */
 import { Command } from "commander";
 import { predict } from "../predict.ts";
-import { dataNotes } from "../report.ts";
+import { dataNotes } from "../report/text.ts";
 import { createContext, OUTPUT_OPTIONS, type OutputOptions } from "./context.ts";
 import { DEFAULT_MODEL } from "./train.ts";
 

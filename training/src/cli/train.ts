@@ -2,7 +2,7 @@
 import type { ForestParameters } from "@churn/contract";
 import { Command, Option } from "commander";
 import { FOREST_PARAMETERS } from "../forest/parameters.ts";
-import { confusionSentence, dataNotes, metricsTable } from "../report.ts";
+import { confusionSentence, dataNotes, metricsTable } from "../report/text.ts";
 import { trackingTarget } from "../tracking/run.ts";
 import { type TrainResult, train } from "../train.ts";
 import { type Context, createContext, numberIn, OUTPUT_OPTIONS, type OutputOptions, wholeNumber } from "./context.ts";
