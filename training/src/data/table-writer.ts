@@ -5,11 +5,10 @@
  * encodes them in a worker thread (`table-writer-worker.ts`) while this thread makes the next block.
  * The file is written beside its final name and renamed into place: it is whole, or it is not there.
  */
-import { renameSync, rmdirSync, rmSync } from "node:fs";
-import { dirname, extname, resolve } from "node:path";
+import { extname } from "node:path";
 import { MessageChannel, Worker } from "node:worker_threads";
-import { asidePath, ChurnError, isFolder, makeFolders, removeAbandoned } from "@churn/contract";
-import { onExit } from "signal-exit";
+import { ChurnError } from "@churn/contract";
+import { stageOutput, unwritable } from "../staged-output.ts";
 import type { ColumnValues, TableBlock, TableColumn } from "./table-block.ts";
 import type { BlockMessage, WorkerMessage, WriterInput } from "./table-writer-worker.ts";
 
@@ -132,55 +131,4 @@ async function encode(
 function whole(values: ColumnValues): ColumnValues {
   if (!ArrayBuffer.isView(values) || values.byteLength === values.buffer.byteLength) return values;
   return values.slice();
-}
-
-/** A temporary file next to `path`, which is removed on failure, exit and interruption. */
-function stageOutput(path: string) {
-  const target = resolve(path);
-  const madeFolders: string[] = [];
-  try {
-    makeFolders(dirname(target), madeFolders);
-    if (isFolder(target)) throw new Error("there is a folder of that name");
-  } catch (error) {
-    removeFolders(madeFolders);
-    throw unwritable(path, error);
-  }
-  removeAbandoned(target);
-  const temporaryPath = asidePath(target);
-
-  const discard = () => {
-    forget();
-    rmSync(temporaryPath, { force: true });
-    removeFolders(madeFolders);
-  };
-  const forget = onExit(discard);
-
-  const commit = () => {
-    try {
-      renameSync(temporaryPath, target);
-    } catch (error) {
-      throw unwritable(path, error);
-    }
-    madeFolders.length = 0;
-    discard();
-  };
-  return { temporaryPath, commit, discard };
-}
-
-/** Removes the folders, innermost first, until one is no longer empty. */
-function removeFolders(folders: readonly string[]): void {
-  try {
-    for (const folder of folders.toReversed()) rmdirSync(folder);
-  } catch {
-    // Something else lives there now: it stays.
-  }
-}
-
-function unwritable(path: string, cause: unknown): ChurnError {
-  const reason = cause instanceof Error ? cause.message : String(cause);
-  return new ChurnError(
-    "CHURN_ERR_FILE_UNWRITABLE",
-    `${path}: cannot be written (${reason}). Nothing was left behind; check the folder's permissions and free space`,
-    { cause },
-  );
 }

@@ -1,0 +1,75 @@
+/**
+ * A file that is written beside its final name and renamed into place: it is whole, or it is not there. However
+ * the process ends, short of SIGKILL, what was half-written goes with it; after SIGKILL, with the next writer.
+ */
+import { renameSync, rmdirSync, rmSync, writeFileSync } from "node:fs";
+import { dirname, resolve } from "node:path";
+import { asidePath, ChurnError, isFolder, makeFolders, removeAbandoned } from "@churn/contract";
+import { onExit } from "signal-exit";
+
+export interface StagedOutput {
+  /** Where to write until `commit`; an empty file is there already. */
+  readonly temporaryPath: string;
+  /** Puts the file in its place. @throws CHURN_ERR_FILE_UNWRITABLE */
+  readonly commit: () => void;
+  /** Leaves everything as it was. */
+  readonly discard: () => void;
+}
+
+/**
+ * Begins a file at `path`; folders on the way are made. Done early, it says before hours of work that the place
+ * cannot be written.
+ *
+ * @throws CHURN_ERR_FILE_UNWRITABLE
+ */
+export function stageOutput(path: string): StagedOutput {
+  const target = resolve(path);
+  const temporaryPath = asidePath(target);
+  const madeFolders: string[] = [];
+  try {
+    makeFolders(dirname(target), madeFolders);
+    if (isFolder(target)) throw new Error("there is a folder of that name");
+    removeAbandoned(target);
+    writeFileSync(temporaryPath, "");
+  } catch (error) {
+    removeFolders(madeFolders);
+    throw unwritable(path, error);
+  }
+
+  const discard = () => {
+    forget();
+    rmSync(temporaryPath, { force: true });
+    removeFolders(madeFolders);
+  };
+  const forget = onExit(discard);
+
+  const commit = () => {
+    try {
+      renameSync(temporaryPath, target);
+    } catch (error) {
+      throw unwritable(path, error);
+    }
+    madeFolders.length = 0;
+    discard();
+  };
+  return { temporaryPath, commit, discard };
+}
+
+/** Removes the folders, innermost first, until one is no longer empty. */
+function removeFolders(folders: readonly string[]): void {
+  try {
+    for (const folder of folders.toReversed()) rmdirSync(folder);
+  } catch {
+    // Something else lives there now: it stays.
+  }
+}
+
+/** The error of a file that cannot be written, with the reason. */
+export function unwritable(path: string, cause: unknown): ChurnError {
+  const reason = cause instanceof Error ? cause.message : String(cause);
+  return new ChurnError(
+    "CHURN_ERR_FILE_UNWRITABLE",
+    `${path}: cannot be written (${reason}). Nothing was left behind; check the folder's permissions and free space`,
+    { cause },
+  );
+}
