@@ -7,6 +7,8 @@
 export interface TableColumn {
   readonly name: string;
   readonly type: "DOUBLE" | "INTEGER" | "BOOLEAN" | "DATE" | "VARCHAR";
+  /** DOUBLE only: blocks give whole numbers, which stand for so many times their value (10: tenths). */
+  readonly scale?: number;
   /** VARCHAR only: the distinct texts that blocks give as codes, 0 for the first. */
   readonly values?: readonly string[];
   /** VARCHAR only: blocks give every text as this many ASCII bytes, 1 to 12 (an id); none is missing. */
@@ -27,3 +29,8 @@ export interface TableBlock {
 
 /** What stands for a missing value in each kind of typed array; fixed-width texts have none. */
 export const MISSING = { float64: Number.NaN, int32: -2147483648, uint16: 65535, uint8: 255 } as const;
+
+export function missingValue(values: Int32Array | Uint16Array | Uint8Array): number {
+  if (values instanceof Int32Array) return MISSING.int32;
+  return values instanceof Uint16Array ? MISSING.uint16 : MISSING.uint8;
+}

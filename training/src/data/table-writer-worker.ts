@@ -15,12 +15,11 @@ import {
   type DuckDBType,
   ENUM,
   INTEGER,
-  quotedIdentifier,
   quotedString,
   VARCHAR,
 } from "@duckdb/node-api";
 import duckdb from "@duckdb/node-bindings";
-import { type ColumnValues, MISSING, type TableBlock, type TableColumn } from "./table-block.ts";
+import { type ColumnValues, missingValue, type TableBlock, type TableColumn } from "./table-block.ts";
 
 export interface WriterInput {
   readonly path: string;
@@ -75,13 +74,8 @@ async function run(input: WriterInput, report: (message: WorkerMessage) => void)
   }
 }
 
-function copyStatement({ path, format, columns }: WriterInput): string {
-  const selected = columns.map(({ name, values }) =>
-    values === undefined
-      ? quotedIdentifier(name)
-      : `CAST(${quotedIdentifier(name)} AS VARCHAR) AS ${quotedIdentifier(name)}`,
-  );
-  return `COPY (SELECT ${selected.join(", ")} FROM row_source()) TO ${quotedString(path)} (${FORMAT_OPTIONS[format]}, USE_TMP_FILE false)`;
+function copyStatement({ path, format }: WriterInput): string {
+  return `COPY (FROM row_source()) TO ${quotedString(path)} (${FORMAT_OPTIONS[format]}, USE_TMP_FILE false)`;
 }
 
 /** The table function `row_source()`: cuts the blocks that arrive into chunks. */
@@ -144,10 +138,14 @@ function fillChunk(
 /** How a column travels: the type DuckDB is told, and how its values get there. */
 function encodingOf(column: TableColumn, format: WriterInput["format"]): Encoding {
   switch (column.type) {
-    case "DOUBLE":
+    case "DOUBLE": {
       // In text a double looks as in JSON; DuckDB would write 0.0 and 1e-07.
-      if (format === "csv") return { type: VARCHAR, fill: fillTexts(textOfDouble) };
-      return { type: DOUBLE, fill: fillNumbers(new Float64Array(CHUNK_ROWS)) };
+      const [type, fill] =
+        format === "csv"
+          ? ([VARCHAR, fillTexts(textOfDouble)] as const)
+          : ([DOUBLE, fillNumbers(new Float64Array(CHUNK_ROWS))] as const);
+      return { type, fill: column.scale === undefined ? fill : fillScaled(column.scale, fill) };
+    }
     case "INTEGER":
       return { type: INTEGER, fill: fillNumbers(new Int32Array(CHUNK_ROWS)) };
     case "DATE":
@@ -184,6 +182,17 @@ function fillNumbers(staging: Float64Array | Int32Array | Uint32Array | Uint16Ar
   };
 }
 
+/** Whole numbers as the doubles they stand for. */
+function fillScaled(scale: number, fill: FillVector): FillVector {
+  const doubles = new Float64Array(CHUNK_ROWS);
+  return (vector, values, start, count) => {
+    const source = (values as Int32Array).subarray(start, start + count);
+    const missing = missingValue(source);
+    for (let row = 0; row < count; row++) doubles[row] = source[row] === missing ? Number.NaN : source[row] / scale;
+    fill(vector, doubles, 0, count);
+  };
+}
+
 /** One bit per row of the current vector: 1 where there is a value. */
 const validity = new Uint8Array(CHUNK_ROWS / 8);
 /** Every integer type is looked at as this one, so that the loop over it stays fast. */
@@ -196,8 +205,7 @@ function isValid(row: number): boolean {
 /** Fills `validity`; false when nothing is missing, and it need not be used. */
 function markMissing(source: Float64Array | Int32Array | Uint16Array | Uint8Array): boolean {
   if (source instanceof Float64Array) return markNaN(source);
-  const missing =
-    source instanceof Int32Array ? MISSING.int32 : source instanceof Uint16Array ? MISSING.uint16 : MISSING.uint8;
+  const missing = missingValue(source);
   if (!source.includes(missing)) return false;
   integers.set(source);
   validity.fill(0xff);
