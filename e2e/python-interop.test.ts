@@ -1,6 +1,6 @@
 /**
- * The promises to other tools: a model can be read and computed in plain Python from its documented format,
- * and the metrics are scikit-learn's.
+ * The promises to other tools: a model can be read and computed in plain Python from its documented format, the
+ * metrics are scikit-learn's, and generated Parquet files are read by anyone.
  *
  * The Python half, python_interop.py, knows the format, and nothing of this code.
  */
@@ -51,6 +51,21 @@ test("plain Python reads a model directory and computes the probabilities of chu
   assert.deepEqual(differing, [], `${differing.length} of ${ROWS} probabilities differ from Python's`);
   assert(new Set(probabilities).size > ROWS / 2, "expected the probabilities to differ between customers");
   assert(changed > ROWS && (answer?.missing ?? 0) > ROWS, "expected missing values, unseen levels, thresholds");
+});
+
+test("pandas reads from a generated Parquet file what is in the CSV file of the same customers", {
+  skip,
+}, async () => {
+  const [parquet, csv] = [join(folder, "customers.parquet"), join(folder, "customers.csv")];
+  const options = ["--rows", "70000", "--seed", "9", "--month", "2", "--scenario", "unit-bug", "--with-truth"];
+  for (const out of [parquet, csv]) churn(folder, "generate", ...options, "--out", out);
+
+  const answer = await python?.ask<{ differing: number; cells: number; missing: number }>({
+    ...{ command: "tables", parquet },
+    csv_file: csv,
+  });
+  assert.equal(answer?.differing, 0);
+  assert(answer.cells === 27 * 70_000 && answer.missing > 70_000);
 });
 
 const random = new Random(3);

@@ -1,5 +1,5 @@
 """The Python half of python-interop.test.ts: a model directory read by its documented format, with nothing
-but numpy and safetensors, and scikit-learn's metrics.
+but numpy and safetensors, scikit-learn's metrics, and generated files read by pandas.
 
 One JSON request per line in, one answer per line out.
 """
@@ -10,6 +10,7 @@ import sys
 from pathlib import Path
 
 import numpy as np
+import pandas as pd
 from safetensors.numpy import load_file
 from sklearn.metrics import (
     average_precision_score,
@@ -119,8 +120,23 @@ def metrics(scores, labels, threshold):
     }
 
 
+def tables(parquet, csv_file):
+    """How many cells differ between a Parquet file and the CSV file of the same rows, and how many there are."""
+    left = pd.read_parquet(parquet)
+    right = pd.read_csv(csv_file, keep_default_na=False, na_values=[""])
+    names = list(right)
+    assert list(left) == names
+    differing = 0
+    for name in names:
+        a, b = left[name], right[name]
+        a = a.map(str, na_action="ignore") if a.dtype == object else a
+        b = b.map(str, na_action="ignore") if b.dtype == object else b
+        differing += int(((a != b) & ~(a.isna() & b.isna())).sum())
+    return {"differing": differing, "cells": left.size, "missing": int(left.isna().to_numpy().sum())}
+
+
 if __name__ == "__main__":
     for line in sys.stdin:
         request = json.loads(line)
-        answer = {"predict": predict, "metrics": metrics}[request.pop("command")]
+        answer = {"predict": predict, "metrics": metrics, "tables": tables}[request.pop("command")]
         print(json.dumps(answer(**request)), flush=True)

@@ -24,22 +24,27 @@ export class Random {
       this.#absorb(part | 0);
       this.#absorb(Math.floor(part / TWO_POW_32) | 0);
     }
-    for (let round = 0; round < WARM_UP_ROUNDS; round++) this.uint32();
+    for (let round = 0; round < WARM_UP_ROUNDS; round++) this.int32();
   }
 
   /** A whole number in [0, 2^32). */
   uint32(): number {
+    return this.int32() >>> 0;
+  }
+
+  /** A whole number in [-2^31, 2^31): the same bits, which the engine passes on without boxing. */
+  int32(): number {
     const sum = (((this.#a + this.#b) | 0) + this.#counter) | 0;
     this.#counter = (this.#counter + 1) | 0;
     this.#a = this.#b ^ (this.#b >>> 9);
     this.#b = (this.#c + (this.#c << 3)) | 0;
     this.#c = (((this.#c << 21) | (this.#c >>> 11)) + sum) | 0;
-    return sum >>> 0;
+    return sum;
   }
 
   /** A double in [0, 1): one of 2^32 evenly spaced values. */
   uniform(): number {
-    return this.uint32() / TWO_POW_32;
+    return (this.int32() >>> 0) / TWO_POW_32;
   }
 
   /**
@@ -49,7 +54,7 @@ export class Random {
    * @source Lemire 2019, "Fast random integer generation in an interval"
    */
   integer(n: number): number {
-    return Math.floor((this.uint32() / TWO_POW_32) * n);
+    return Math.floor(this.uniform() * n);
   }
 
   /** Mixes 32 bits into the state (the finaliser of MurmurHash3, spread over the three words). */

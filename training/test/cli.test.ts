@@ -206,6 +206,18 @@ const BAD_OTHERS: Readonly<Record<string, Bad>> = {
     args: ["generate", "--rows", "0"],
     says: /'--rows <n>' argument '0' is invalid/,
   },
+  "a scenario that there is not": {
+    args: ["generate", "--scenario", "war"],
+    says: /--scenario <name>' argument 'war' is invalid. Allowed choices are stable, price-increase/,
+  },
+  "a month before the first": {
+    args: ["generate", "--month", "-1"],
+    says: /--month <n>' argument '-1' is invalid. Expected a whole number in \[0, 120\], got "-1"/,
+  },
+  "a scenario that begins before there is a month to change": {
+    args: ["generate", "--scenario", "stable", "--from", "0"],
+    says: /--from <month>' argument '0' is invalid. Expected a whole number in \[1, 120\], got "0"/,
+  },
   "a file kind it cannot generate": {
     args: ["generate", "--rows", "10", "--out", "customers.xlsx"],
     says: /customers\.xlsx: expected a file name ending in \.parquet or \.csv/,
@@ -416,8 +428,18 @@ describe("the command", { concurrency: 2 }, () => {
     const { stdout } = await churn(folder, [...args, "first.csv"]);
     await churn(folder, [...args, "second.csv"]);
 
-    assert.deepEqual(JSON.parse(stdout), { rows: 50, seed: 42, out: "first.csv" });
+    const options = { rows: 50, seed: 42, month: 0, scenario: "stable", from: 1 };
+    assert.deepEqual(JSON.parse(stdout), { ...options, out: "first.csv" });
     assert.equal(readFileSync(join(folder, "first.csv"), "utf8"), readFileSync(join(folder, "second.csv"), "utf8"));
+  });
+
+  test("generate writes the same bytes with one thread and with two", async () => {
+    const folder = workplace();
+    const args = ["generate", "--rows", "600000", "--month", "1", "--scenario", "new-segment", "--n-jobs"];
+
+    for (const nJobs of ["1", "2"]) await churn(folder, [...args, nJobs, "--out", `${nJobs}.parquet`]);
+
+    assert.ok(readFileSync(join(folder, "1.parquet")).equals(readFileSync(join(folder, "2.parquet"))));
   });
 
   test("--quiet prints nothing", async () => {

@@ -2,17 +2,20 @@ import assert from "node:assert/strict";
 import { createHash } from "node:crypto";
 import { readFileSync } from "node:fs";
 import { test } from "node:test";
-import { type CustomerOptions, customerBlock, customerBlocks, customerColumns } from "../src/data/customers.ts";
-import { type ColumnValues, MISSING } from "../src/data/table-block.ts";
+import { customerColumns } from "../src/customers/columns.ts";
+import { type CustomerOptions, customerBlock } from "../src/customers/customers.ts";
+import { generateBlocks } from "../src/customers/generator.ts";
+import { type ColumnValues, missingValue, type TableBlock } from "../src/data/table-block.ts";
 
 const ROWS = 30_000;
+const NOW = { seed: 42, month: 0, scenario: "stable", from: 1, withTruth: true } as const;
 const columns = customerColumns({ withTruth: true });
-const world = customerBlock(0, ROWS, { seed: 42, withTruth: true }).columns;
+const world = customerBlock(0, ROWS, NOW);
 
 const specification: {
   readonly key: string;
   readonly time: string;
-  readonly target: { readonly column: string };
+  readonly target: { readonly column: string; readonly horizonDays: number };
   readonly columns: Readonly<Record<string, Specification>>;
 } = JSON.parse(readFileSync(new URL("../../datasets/customers/dataset.json", import.meta.url), "utf8"));
 
@@ -24,17 +27,19 @@ interface Specification {
   readonly nullable?: boolean;
 }
 
-/** The numbers (or codes) of a column of `world`; missing values are NaN. */
-function numbers(name: string): number[] {
-  const values = world[columns.findIndex((column) => column.name === name)];
-  const missing = missingValueOf(values);
-  return Array.from(values as ArrayLike<number>, (value) => (value === missing ? Number.NaN : value));
+/** The numbers (or codes) of a column; missing values are NaN. */
+function numbers(name: string, block: TableBlock = world): number[] {
+  const index = columns.findIndex((column) => column.name === name);
+  const { scale = 1 } = columns[index];
+  const values: ColumnValues = block.columns[index];
+  if (values instanceof Float64Array) return [...values];
+  const missing = missingValue(values as Uint8Array);
+  return Array.from(values as Uint8Array, (value) => (value === missing ? Number.NaN : value / scale));
 }
 
-function missingValueOf(values: ColumnValues): number {
-  if (values instanceof Int32Array) return MISSING.int32;
-  if (values instanceof Uint16Array) return MISSING.uint16;
-  return values instanceof Uint8Array ? MISSING.uint8 : MISSING.float64;
+function keys({ rows, columns: [bytes] }: TableBlock): string[] {
+  const text = Buffer.from(bytes as Uint8Array).toString("latin1");
+  return Array.from({ length: rows }, (_, row) => text.slice(10 * row, 10 * row + 10));
 }
 
 function mean(values: readonly number[]): number {
@@ -70,22 +75,26 @@ function rocAuc(outcomes: readonly number[], scores: readonly number[]): number 
   return (ranks - (positives * (positives + 1)) / 2) / (positives * (scores.length - positives));
 }
 
-function digest(options: CustomerOptions, count = Number.POSITIVE_INFINITY): string {
+async function digest(options: Partial<CustomerOptions>, count = Number.POSITIVE_INFINITY): Promise<string> {
   const hash = createHash("sha256");
-  for (const block of customerBlocks(options)) {
+  for await (const block of generateBlocks({ ...NOW, rows: 1000, withTruth: false, ...options })) {
     for (const values of block.columns.slice(0, count)) hash.update(values as Uint8Array);
   }
   return hash.digest("hex");
 }
 
-test("the same seed and options give the same customers, another seed others", () => {
-  const options = { rows: 70_000, seed: 7 };
+test("the same seed and options give the same customers, another seed, month or scenario others", async () => {
+  const options = { rows: 70_000, seed: 7, month: 1 };
 
-  assert.equal(digest(options), digest(options));
-  assert.notEqual(digest(options), digest({ ...options, seed: 8 }));
+  const one = await digest(options);
+
+  assert.equal(await digest(options), one);
+  for (const change of [{ seed: 8 }, { month: 2 }, { scenario: "price-increase" }] as const) {
+    assert.notEqual(await digest({ ...options, ...change }), one);
+  }
 });
 
-test("the true probability comes as one more column and changes no other", () => {
+test("the true probability comes as one more column and changes no other", async () => {
   const plain = customerColumns().length;
 
   assert.deepEqual(columns.slice(0, plain), customerColumns());
@@ -93,21 +102,21 @@ test("the true probability comes as one more column and changes no other", () =>
     columns.slice(plain).map(({ name }) => name),
     ["churn_truth"],
   );
-  assert.equal(digest({ rows: 1000, seed: 1 }), digest({ rows: 1000, seed: 1, withTruth: true }, plain));
+  assert.equal(await digest({}), await digest({ withTruth: true }, plain));
 });
 
-test("blocks follow each other without gap, and a block needs no other before it", () => {
-  const blocks = [...customerBlocks({ rows: 140_000, seed: 3 })];
+test("blocks follow each other without gap, and a block needs no other before it", async () => {
+  const blocks = await Array.fromAsync(generateBlocks({ ...NOW, rows: 140_000, seed: 3 }));
 
   assert.deepEqual(
     blocks.map(({ rows }) => rows),
     [65_536, 65_536, 8928],
   );
-  const keys = Buffer.concat(blocks.map((block) => block.columns[0] as Uint8Array)).toString("latin1");
+  const all = blocks.flatMap(keys);
   for (const row of [0, 9, 10, 65_535, 65_536, 99_999, 100_000, 139_999]) {
-    assert.equal(keys.slice(10 * row, 10 * row + 10), `C${String(row).padStart(9, "0")}`);
+    assert.equal(all[row], `AA${String(row).padStart(8, "0")}`);
   }
-  assert.deepEqual(customerBlock(2, 8928, { seed: 3 }), blocks[2]);
+  assert.deepEqual(customerBlock(2, 8928, { ...NOW, seed: 3 }), blocks[2]);
 });
 
 test("the specification declares every column, and every value keeps to it", () => {
@@ -127,6 +136,22 @@ test("the specification declares every column, and every value keeps to it", () 
     const outside = known.filter((value) => value < minimum || value > maximum);
     assert.deepEqual(outside, [], `${name} lies in [${minimum}, ${maximum}]`);
   }
+});
+
+test("the outcome is known on the day a customer leaves, or after the thirty days of the horizon", () => {
+  const { horizonDays } = specification.target;
+  const [observed, known, churn] = [numbers("observed_at"), numbers("outcome_at"), numbers("churn")];
+
+  const days = known.map((day, row) => day - observed[row]);
+  const leaving = days.filter((_, row) => churn[row] === 1);
+  assert.ok(leaving.every((day) => day >= 1 && day <= horizonDays));
+  assert.ok(days.every((day, row) => churn[row] === 1 || day === horizonDays + 1));
+  assert.equal(new Set(leaving).size, horizonDays);
+  // Those at high risk leave earlier.
+  const truth = numbers("churn_truth");
+  const dayOf = (isWanted: (p: number) => boolean) =>
+    mean(days.filter((_, row) => churn[row] === 1 && isWanted(truth[row])));
+  assert.ok(dayOf((p) => p > 0.7) < dayOf((p) => p < 0.3) - 1);
 });
 
 test("names, e-mails and cities come from pools without repetition", () => {
