@@ -129,22 +129,27 @@ function outcomes(leavingDay: Uint8Array, today: number): [Uint8Array, Uint16Arr
 export const KEY_WIDTH = 2 + KEY_DIGITS;
 const LETTERS = 26;
 const LETTER_A = 0x41;
-const DIGIT_9 = 0x39;
+const DIGIT_0 = 0x30;
+
+/** Two ASCII characters as one number, as they lie in memory (little-endian). */
+const pair = (first: number, second: number): number => first | (second << 8);
+const LETTER_PAIRS = Uint16Array.from({ length: MAX_MONTH + 1 }, (_, month) =>
+  pair(LETTER_A + Math.floor(month / LETTERS), LETTER_A + (month % LETTERS)),
+);
+const DIGIT_PAIRS = Uint16Array.from({ length: 100 }, (_, n) => pair(DIGIT_0 + Math.floor(n / 10), DIGIT_0 + (n % 10)));
 
 /** The keys of consecutive places, `KEY_WIDTH` ASCII bytes each. */
 function keys(firstPlace: number, entered: Uint8Array): Uint8Array {
-  const bytes = new Uint8Array(entered.length * KEY_WIDTH);
-  const key = new TextEncoder().encode(`AA${String(firstPlace).padStart(KEY_DIGITS, "0")}`);
+  const pairs = new Uint16Array((entered.length * KEY_WIDTH) / 2);
   for (let row = 0, end = 0; row < entered.length; row++) {
-    key[0] = LETTER_A + Math.floor(entered[row] / LETTERS);
-    key[1] = LETTER_A + (entered[row] % LETTERS);
-    for (let i = 0; i < KEY_WIDTH; i++) bytes[end++] = key[i];
-    // Add one, as on paper.
-    let digit = KEY_WIDTH - 1;
-    while (key[digit] === DIGIT_9) key[digit--] = 0x30;
-    key[digit]++;
+    const place = firstPlace + row;
+    pairs[end++] = LETTER_PAIRS[entered[row]];
+    pairs[end++] = DIGIT_PAIRS[(place / 1_000_000) | 0];
+    pairs[end++] = DIGIT_PAIRS[((place / 10_000) | 0) % 100];
+    pairs[end++] = DIGIT_PAIRS[((place / 100) | 0) % 100];
+    pairs[end++] = DIGIT_PAIRS[place % 100];
   }
-  return bytes;
+  return new Uint8Array(pairs.buffer);
 }
 
 /** Days since 1970-01-01 of the first day of a month, given in months since January 1970. */
