@@ -8,7 +8,7 @@ import { DEFAULT_FOREST_PARAMETERS } from "../forest/parameters.ts";
 import { metricsTable } from "../report/text.ts";
 import { type RunningService, startService } from "../running-service.ts";
 import { type Context, createContext, OUTPUT_OPTIONS, type OutputOptions, wholeNumber } from "./context.ts";
-import { GENERATE_DEFAULTS, generate } from "./generate.ts";
+import { GENERATE_DEFAULTS, generateWithProgress } from "./generate.ts";
 import { DEFAULT_SEED, trainWithProgress } from "./train.ts";
 
 interface DemoOptions extends OutputOptions {
@@ -48,7 +48,10 @@ async function runDemo({ rows, out, ...output }: DemoOptions): Promise<void> {
   const elapsed = (): string => `${((performance.now() - start) / 1000).toFixed(1)} s`;
 
   print(`1. Customers\n   Generating ${rows} synthetic customers, with the true probability of churn beside them …`);
-  await generate({ ...GENERATE_DEFAULTS, rows, seed: DEFAULT_SEED, out: paths.data, withTruth: true }, context);
+  await generateWithProgress(
+    { ...GENERATE_DEFAULTS, rows, seed: DEFAULT_SEED, out: paths.data, withTruth: true },
+    context,
+  );
   print(`   done after ${elapsed()}: ${paths.data}\n`);
 
   print("2. Model\n   Training a random forest on four customers in five; the fifth judges it …");

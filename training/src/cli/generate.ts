@@ -1,20 +1,9 @@
 /** `churn generate`: synthetic customers into a file. */
-import { availableParallelism } from "node:os";
-import { extname } from "node:path";
 import { Command, Option } from "commander";
-import { customerColumns } from "../customers/columns.ts";
-import { type CustomerOptions, MAX_MONTH, MAX_ROWS } from "../customers/customers.ts";
-import { generateBlocks, generateRowGroups } from "../customers/generator.ts";
+import { MAX_MONTH, MAX_ROWS } from "../customers/customers.ts";
 import { SCENARIOS } from "../customers/scenarios.ts";
-import { writeRowGroups } from "../data/parquet-file.ts";
-import { writeTable } from "../data/table-writer.ts";
+import type { GenerateOptions } from "../generate.ts";
 import { type Context, createContext, OUTPUT_OPTIONS, type OutputOptions, wholeNumber } from "./context.ts";
-
-export interface GenerateOptions extends CustomerOptions {
-  readonly out: string;
-  /** Threads; all processors without it. Does not change the result. */
-  readonly nJobs?: number;
-}
 
 export const GENERATE_DEFAULTS: GenerateOptions = {
   rows: 200_000,
@@ -26,22 +15,12 @@ export const GENERATE_DEFAULTS: GenerateOptions = {
   withTruth: false,
 };
 
-export async function generate(options: GenerateOptions, { log, withProgress }: Context): Promise<void> {
-  const { rows, seed, month, scenario, from, out, withTruth, nJobs = availableParallelism() } = options;
-  const customers: CustomerOptions = { rows, seed, month, scenario, from, withTruth };
-  const columns = customerColumns({ withTruth });
-  const start = performance.now();
-  log.info({ event: "generate.started", ...customers }, "generating started");
-  await withProgress("generating customers", async (update) => {
-    const onProgress = (done: number): void => update(`generating customers: ${done} of ${rows}`);
-    if (extname(out).toLowerCase() === ".parquet") {
-      await writeRowGroups(out, columns, generateRowGroups(columns, customers, nJobs), onProgress);
-    } else {
-      await writeTable(out, columns, generateBlocks(customers), onProgress);
-    }
-  });
-  const durationMs = Math.round(performance.now() - start);
-  log.info({ event: "generate.finished", ...customers, durationMs }, "generating finished");
+/** What makes customers is loaded when it is needed: the pools of names are no small library. */
+export async function generateWithProgress(options: GenerateOptions, { log, withProgress }: Context): Promise<void> {
+  const { generate } = await import("../generate.ts");
+  await withProgress("generating customers", (update) =>
+    generate(options, log, (done) => update(`generating customers: ${done} of ${options.rows}`)),
+  );
 }
 
 export function generateCommand(): Command {
@@ -68,7 +47,7 @@ export function generateCommand(): Command {
   for (const option of OUTPUT_OPTIONS) command.addOption(option);
   return command.action(async (options: GenerateOptions & OutputOptions) => {
     const context = createContext(options);
-    await generate(options, context);
+    await generateWithProgress(options, context);
     const { rows, seed, month, scenario, from, out } = options;
     context.print(`Wrote ${rows} customers of month ${month} to ${out}`);
     context.printJson({ rows, seed, month, scenario, from, out });

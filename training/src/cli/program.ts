@@ -1,0 +1,64 @@
+/**
+ * The `churn` command: reads the arguments, runs one command, and turns what happened into an exit code.
+ *
+ *     0 done · 1 failed (a bug, or the machine) · 2 wrong use or bad input
+ */
+import { readFileSync } from "node:fs";
+import { ChurnError } from "@churn/contract";
+import { Command, CommanderError } from "commander";
+
+const { version } = JSON.parse(readFileSync(new URL("../../package.json", import.meta.url), "utf8")) as {
+  version: string;
+};
+
+/** Each command's code is loaded when it is asked for: one does not wait for the libraries of another. */
+const COMMANDS: Readonly<Record<string, () => Promise<Command>>> = {
+  generate: async () => (await import("./generate.ts")).generateCommand(),
+  train: async () => (await import("./train.ts")).trainCommand(),
+  predict: async () => (await import("./predict.ts")).predictCommand(),
+  demo: async () => (await import("./demo.ts")).demoCommand(),
+};
+
+/** Runs the command that the arguments name; `process.exitCode` says how it ended. */
+export async function runProgram(args: readonly string[]): Promise<void> {
+  process.stdout.on("error", stopOnBrokenOutput);
+  process.stderr.on("error", () => process.exit(1));
+  try {
+    const program = await buildProgram(args);
+    await program.parseAsync(args, { from: "user" });
+  } catch (error) {
+    process.exitCode = explain(error);
+  }
+}
+
+async function buildProgram([name = ""]: readonly string[]): Promise<Command> {
+  const program = new Command("churn")
+    .description("Train, evaluate and apply churn models.")
+    .version(version, "--version", "print the version")
+    .helpCommand(false)
+    .addHelpText(
+      "after",
+      "\nExample:\n  churn generate && churn train && churn predict --data data/raw/customers.parquet",
+    );
+  const asked = Object.hasOwn(COMMANDS, name) ? [COMMANDS[name]] : Object.values(COMMANDS);
+  for (const command of asked) program.addCommand(await command());
+  for (const command of [program, ...program.commands]) command.exitOverride().allowExcessArguments(false);
+  return program;
+}
+
+/** One message on standard error; what has no code is a bug, and only then is the stack worth showing. */
+function explain(error: unknown): number {
+  if (error instanceof CommanderError) return error.exitCode === 0 ? 0 : 2; // commander has printed it
+  if (error instanceof ChurnError) {
+    process.stderr.write(`churn: ${error.message}\n`);
+    return error.code === "CHURN_ERR_FILE_UNWRITABLE" ? 1 : 2;
+  }
+  process.stderr.write(`churn: unexpected failure, please report it: ${(error as Error)?.stack ?? error}\n`);
+  return 1;
+}
+
+/** A reader that has had enough, such as `head`, is no news; anything else is. Either way the work ends here. */
+function stopOnBrokenOutput({ code, message }: NodeJS.ErrnoException): void {
+  if (code !== "EPIPE") process.stderr.write(`churn: standard output: ${message}\n`);
+  process.exit(1);
+}
