@@ -28,7 +28,7 @@ export function stageOutput(path: string): StagedOutput {
   const madeFolders: string[] = [];
   try {
     makeFolders(dirname(target), madeFolders);
-    if (isFolder(target)) throw new Error("there is a folder of that name");
+    if (isFolder(target)) throw Object.assign(new Error("there is a folder of that name"), { code: "EISDIR" });
     removeAbandoned(target);
     writeFileSync(temporaryPath, "");
   } catch (error) {

@@ -51,10 +51,16 @@ function explain(error: unknown): number {
   if (error instanceof CommanderError) return error.exitCode === 0 ? 0 : 2; // commander has printed it
   if (error instanceof ChurnError) {
     process.stderr.write(`churn: ${error.message}\n`);
-    return error.code === "CHURN_ERR_FILE_UNWRITABLE" ? 1 : 2;
+    return error.code === "CHURN_ERR_FILE_UNWRITABLE" && !isWrongPlace(error.cause) ? 1 : 2;
   }
   process.stderr.write(`churn: unexpected failure, please report it: ${(error as Error)?.stack ?? error}\n`);
   return 1;
+}
+
+/** A place where nothing can be written is wrong use; a disk that is full is not. */
+function isWrongPlace(reason: unknown): boolean {
+  const { code = "" } = (reason ?? {}) as NodeJS.ErrnoException;
+  return ["EACCES", "EPERM", "EROFS", "ENOTDIR", "EISDIR", "EEXIST", "ENAMETOOLONG", "ELOOP", "EINVAL"].includes(code);
 }
 
 /** A reader that has had enough, such as `head`, is no news; anything else is. Either way the work ends here. */
