@@ -61,7 +61,13 @@ export type FeatureReference =
 
 export interface Lineage {
   /** Part of the content hash: */
-  readonly data: { readonly sha256: string; readonly rows: number; readonly trainingRows: number };
+  readonly data: {
+    readonly sha256: string;
+    readonly rows: number;
+    readonly trainingRows: number;
+    /** Churners among the training rows; a model of before this was kept has none. */
+    readonly trainingChurners?: number;
+  };
   readonly seed: number;
   /** Outside the content hash: */
   readonly files: readonly string[];
@@ -95,7 +101,10 @@ export interface ModelManifest {
   readonly threshold: Threshold;
   readonly metrics: Metrics;
   readonly confusionMatrix: ConfusionMatrix;
-  /** The same metrics, on the same customers, of other predictors: the base rate, and the truth where it is known. */
+  /**
+   * The same metrics, on the same customers, of other predictors: the base rate, and the truth where it is known; of
+   * `contact_everyone` and `contact_no_one` those of decisions.
+   */
   readonly baselines: Readonly<Record<string, Metrics>>;
   readonly slices: readonly SliceMetrics[];
   readonly reference: {

@@ -12,6 +12,8 @@ export interface StagedOutput {
   readonly temporaryPath: string;
   /** Puts the file in its place. @throws CHURN_ERR_FILE_UNWRITABLE */
   readonly commit: () => void;
+  /** Writes the whole file and puts it in its place. @throws CHURN_ERR_FILE_UNWRITABLE */
+  readonly write: (text: string) => void;
   /** Leaves everything as it was. */
   readonly discard: () => void;
 }
@@ -52,7 +54,16 @@ export function stageOutput(path: string): StagedOutput {
     madeFolders.length = 0;
     discard();
   };
-  return { temporaryPath, commit, discard };
+  const write = (text: string) => {
+    try {
+      writeFileSync(temporaryPath, text);
+    } catch (error) {
+      discard();
+      throw unwritable(path, error);
+    }
+    commit();
+  };
+  return { temporaryPath, commit, write, discard };
 }
 
 /** Removes the folders, innermost first, until one is no longer empty. */

@@ -15,6 +15,7 @@ const { version } = JSON.parse(readFileSync(new URL("../../package.json", import
 const COMMANDS: Readonly<Record<string, () => Promise<Command>>> = {
   generate: async () => (await import("./generate.ts")).generateCommand(),
   train: async () => (await import("./train.ts")).trainCommand(),
+  evaluate: async () => (await import("./evaluate.ts")).evaluateCommand(),
   predict: async () => (await import("./predict.ts")).predictCommand(),
   demo: async () => (await import("./demo.ts")).demoCommand(),
 };

@@ -21,9 +21,18 @@ import { readCsvHeader } from "./csv.ts";
 import { attempt, fileLiteral, run } from "./query.ts";
 import type { DataSource } from "./source.ts";
 
+/**
+ * What the labels are read for: to train on, where every row must have one; to judge a model by, where those that
+ * are blank are not known yet; or not at all.
+ */
+export type Labelled = boolean | "partly";
+
+/** The label of a customer of whom nobody knows yet. */
+export const UNKNOWN_LABEL = 255;
+
 /** Consecutive customers of a file. */
 export interface CustomerTable extends Table {
-  /** 1 is churn; undefined unless asked for. */
+  /** 1 is churn, 0 is not, `UNKNOWN_LABEL` not yet known; undefined unless asked for. */
   readonly labels?: Uint8Array;
   /** The customer key as text (a blank one is null); undefined when the data set has no key. */
   readonly keys?: readonly (string | null)[];
@@ -56,14 +65,15 @@ const toDouble = (value: string): string => `coalesce(CAST(${value} AS DOUBLE), 
 /**
  * Opens data for reading, having checked its columns and labels.
  *
- * @param options.labelled For training: every feature column must be there, and the target with two labels
- *   and no blanks. Otherwise nullable columns may be absent; they count as missing.
+ * @param options.labelled `true`: every feature column must be there, and the target with two labels and no
+ *   blanks. `"partly"`: so must the target, but it may have blanks, and as without labels nullable columns may be
+ *   absent; they count as missing.
  * @throws CHURN_ERR_DATA_INVALID, CHURN_ERR_DATA_INSUFFICIENT, CHURN_ERR_FILE_UNREADABLE
  */
 export async function openCustomers(
   source: DataSource,
   dataset: DatasetSpecification,
-  { labelled }: { readonly labelled: boolean },
+  { labelled }: { readonly labelled: Labelled },
 ): Promise<CustomerReader> {
   const instance = await DuckDBInstance.create();
   const connection = await instance.connect();
@@ -93,7 +103,7 @@ async function open(
   connection: DuckDBConnection,
   source: DataSource,
   dataset: DatasetSpecification,
-  labelled: boolean,
+  labelled: Labelled,
 ): Promise<Omit<CustomerReader, "close">> {
   const files: DataFile[] = [];
   for (const path of source.files) files.push(await describeFile(connection, source, path, dataset.key));
@@ -104,7 +114,7 @@ async function open(
   const types = new Map(described.map(([name, type]) => [String(name), String(type)]));
   const data: OpenData = { connection, source, dataset, files, types };
   const { rows, levels } = await scan(data);
-  if (labelled) await checkLabels(data);
+  if (labelled !== false) await checkLabels(data, labelled);
 
   const { key, time, target } = dataset;
   const known = new Set([...Object.keys(dataset.columns), key, time, target.column, TRUTH_COLUMN]);
@@ -121,11 +131,12 @@ async function open(
 /** A message that names more columns is read by nobody. */
 const MAX_NAMES = 20;
 
-function checkColumns(files: readonly DataFile[], dataset: DatasetSpecification, labelled: boolean): void {
+function checkColumns(files: readonly DataFile[], dataset: DatasetSpecification, labelled: Labelled): void {
   const features = featureColumnNames(dataset);
-  const needed = labelled
-    ? [...features, dataset.target.column]
-    : features.filter((name) => !dataset.columns[name].nullable);
+  const needed = [
+    ...features.filter((name) => labelled === true || !dataset.columns[name].nullable),
+    ...(labelled === false ? [] : [dataset.target.column]),
+  ];
   const spellings = new Map<string, string>(); // SQL does not tell upper from lower case
   for (const { path, names } of files) {
     for (const name of names) {
@@ -271,23 +282,25 @@ async function badNumber(data: OpenData, name: string, count: number): Promise<C
   return invalid(source.path, `column "${name}": expected ${expected}${more}`);
 }
 
-async function checkLabels({ connection, source, dataset }: OpenData): Promise<void> {
+async function checkLabels({ connection, source, dataset }: OpenData, labelled: true | "partly"): Promise<void> {
   const { column } = dataset.target;
-  const found = await run(
+  const all = await run(
     connection,
     source,
     `SELECT ${text(column)} AS label, count(*)::DOUBLE, bool_or(${isPositive(dataset)}) FROM customers GROUP BY 1 ORDER BY 1 LIMIT 20`,
   );
-  const blank = found.find(([label]) => label === null);
-  if (blank !== undefined) {
+  const blank = all.find(([label]) => label === null);
+  const found = all.filter(([label]) => label !== null);
+  if (blank !== undefined && labelled === true) {
     throw invalid(source.path, `column "${column}": expected a label in every row, got ${blank[1]} without one`);
   }
   const labels = found.map(([label]) => describeValue(label)).join(", ");
   const positive = JSON.stringify(dataset.target.positive);
-  if (found.length === 1) {
+  if (found.length < 2) {
+    const got = found.length === 0 ? "no label in any row" : `only ${labels}`;
     throw new ChurnError(
       "CHURN_ERR_DATA_INSUFFICIENT",
-      `${source.path}: column "${column}": expected two classes, got only ${labels}`,
+      `${source.path}: column "${column}": expected two classes, got ${got}`,
     );
   }
   if (found.length > 2) throw invalid(source.path, `column "${column}": expected two labels, got ${labels}`);
@@ -305,18 +318,26 @@ function isPositive({ target }: DatasetSpecification): string {
   return `${value} = ${quotedString(target.positive)}`;
 }
 
-async function* streamTables(data: OpenData, levels: Scan["levels"], labelled: boolean): AsyncGenerator<CustomerTable> {
+function labelSql(dataset: DatasetSpecification): string {
+  return `CASE WHEN ${text(dataset.target.column)} IS NULL THEN ${UNKNOWN_LABEL} ELSE (${isPositive(dataset)})::INTEGER END`;
+}
+
+async function* streamTables(
+  data: OpenData,
+  levels: Scan["levels"],
+  labelled: Labelled,
+): AsyncGenerator<CustomerTable> {
   const { connection, source, dataset, types } = data;
   const features = featureColumnNames(dataset);
   const hasKey = dataset.key !== undefined && types.has(dataset.key);
-  const hasTruth = labelled && types.has(TRUTH_COLUMN);
+  const hasTruth = labelled !== false && types.has(TRUTH_COLUMN);
   const select = features.map((name) => {
     const isCategory = dataset.columns[name].type === "category";
     if (!types.has(name)) return isCategory ? `${MISSING_CODE}::INTEGER` : "'NaN'::DOUBLE";
     if (isCategory) return `coalesce(enum_code(CAST(${text(name)} AS ${levelType(name)})), ${MISSING_CODE})::INTEGER`;
     return numberSql(data, name);
   });
-  if (labelled) select.push(`(${isPositive(dataset)})::INTEGER`);
+  if (labelled !== false) select.push(labelSql(dataset));
   if (hasTruth) select.push(`coalesce(TRY_CAST(${text(TRUTH_COLUMN)} AS DOUBLE), 'NaN'::DOUBLE)`);
   if (hasKey) select.push(text(dataset.key as string));
 
@@ -336,7 +357,7 @@ async function* streamTables(data: OpenData, levels: Scan["levels"], labelled: b
     yield {
       rows,
       columns,
-      ...(labelled ? { labels: Uint8Array.from(integers()) } : {}),
+      ...(labelled !== false ? { labels: Uint8Array.from(integers()) } : {}),
       ...(hasTruth ? { truth: doubles() } : {}),
       ...(hasKey ? { keys: chunk.getColumnValues(next) as (string | null)[] } : {}),
     };

@@ -20,7 +20,8 @@ import {
   TRUTH_COLUMN,
 } from "@churn/contract";
 import { countFindings } from "./findings.ts";
-import type { CustomerReader } from "./reader.ts";
+import type { CustomerReader, CustomerTable } from "./reader.ts";
+import { type RowSample, takeRows } from "./row-sample.ts";
 
 export interface TrainingSet {
   readonly rows: number;
@@ -54,12 +55,13 @@ export const HOLDOUT_SHARE = 0.2;
 const HOLDOUT_SALT = 0x63687572;
 /** Rows at the overall mean that steady the mean of a rare level. */
 const SMOOTHING_ROWS = 10;
-/** With fewer of a class on a side, metrics mean nothing. */
+/** With fewer of a class, metrics mean nothing. */
 const MINIMUM_PER_CLASS = 10;
 
 /**
  * Reads all customers.
  *
+ * @param heldOut Gets the held-out rows as they are in the file, to sample from.
  * @throws CHURN_ERR_DATA_INVALID for a column that says nothing; CHURN_ERR_DATA_INSUFFICIENT for too few customers
  */
 export async function readTrainingSet(
@@ -67,6 +69,7 @@ export async function readTrainingSet(
   path: string,
   dataset: DatasetSpecification,
   features: readonly Feature[],
+  heldOut?: RowSample,
 ): Promise<TrainingSet> {
   const { rows } = reader;
   const raw = new Map<string, RawColumn>();
@@ -80,7 +83,9 @@ export async function readTrainingSet(
     countFindings(dataset, table, findings);
     for (const [name, column] of featureColumns(features, table)) addValues(raw, name, column, start, rows);
     labels.set(table.labels as Uint8Array, start);
-    for (let i = 0; i < table.rows; i++) isHoldout[start + i] = +isHeldOut(table.keys?.[i] ?? `row ${start + i}`);
+    for (let i = 0; i < table.rows; i++) isHoldout[start + i] = +isHeldOut(customerKey(table, i, start));
+    const held = rowsWhere(table.rows, (row) => isHoldout[start + row] === 1);
+    heldOut?.add(takeRows(table, held), take(table.labels as Uint8Array, held));
     hasTruth = table.truth !== undefined;
     if (table.truth !== undefined) truth.set(table.truth, start);
     start += table.rows;
@@ -99,7 +104,7 @@ export async function readTrainingSet(
 /** The rows to train on, and those that judge. */
 export function splitSamples(set: TrainingSet): { readonly training: Sample; readonly holdout: Sample } {
   const side = (held: 0 | 1): Sample => {
-    const rows = Uint32Array.from(set.isHoldout.keys()).filter((row) => set.isHoldout[row] === held);
+    const rows = rowsWhere(set.rows, (row) => set.isHoldout[row] === held);
     return {
       rows: rows.length,
       columns: set.columns.map((column) => take(column, rows)),
@@ -108,6 +113,11 @@ export function splitSamples(set: TrainingSet): { readonly training: Sample; rea
     };
   };
   return { training: side(0), holdout: side(1) };
+}
+
+/** The rows of which something holds, in order. */
+export function rowsWhere(rows: number, holds: (row: number) => boolean): Uint32Array {
+  return Uint32Array.from({ length: rows }, (_, row) => row).filter(holds);
 }
 
 /** The values of some rows, in the order of `rows`. */
@@ -129,15 +139,25 @@ function addValues(raw: Map<string, RawColumn>, name: string, column: Column, st
   }
 }
 
-/** A missing truth would poison every figure beside it. */
-function checkTruth(path: string, truth: Float64Array): void {
+/**
+ * A missing truth would poison every figure beside it.
+ *
+ * @param rows The place of each value in the data; in order without it.
+ * @throws CHURN_ERR_DATA_INVALID
+ */
+export function checkTruth(path: string, truth: Float64Array, rows?: Uint32Array): void {
   const row = truth.findIndex((probability) => !(probability >= 0 && probability <= 1));
   if (row === -1) return;
   const got = Number.isNaN(truth[row]) ? "none" : String(truth[row]);
   throw new ChurnError(
     "CHURN_ERR_DATA_INVALID",
-    `${path}: column "${TRUTH_COLUMN}", row ${row + 1}: expected a probability in [0, 1] in every row, got ${got}`,
+    `${path}: column "${TRUTH_COLUMN}", row ${(rows?.[row] ?? row) + 1}: expected a probability in [0, 1] in every row, got ${got}`,
   );
+}
+
+/** What a customer is known by across files; without a key, his place in the data. */
+export function customerKey({ keys }: CustomerTable, row: number, start: number): string {
+  return keys?.[row] ?? `row ${start + row}`;
 }
 
 /** Whether a customer belongs to the holdout: FNV-1a of the salted key, finished by MurmurHash3's mixer. */
@@ -175,13 +195,19 @@ function checkClasses(path: string, labels: Uint8Array, isHoldout: Uint8Array): 
     ["holdout", 1],
   ] as const) {
     const mine = labels.filter((_, i) => isHoldout[i] === held);
-    const churners = mine.reduce((sum, label) => sum + label, 0);
-    if (Math.min(churners, mine.length - churners) >= MINIMUM_PER_CLASS) continue;
-    throw new ChurnError(
-      "CHURN_ERR_DATA_INSUFFICIENT",
-      `${path}: expected at least ${MINIMUM_PER_CLASS} customers of each class among the ${side} rows, got ${churners} who churned and ${mine.length - churners} who stayed`,
-    );
+    checkBothClasses(path, mine, `${side} rows`);
   }
+}
+
+/** @throws CHURN_ERR_DATA_INSUFFICIENT when of one class there are too few for a metric to mean anything */
+export function checkBothClasses(path: string, labels: Uint8Array, what: string): void {
+  const churners = labels.reduce((sum, label) => sum + label, 0);
+  const stayers = labels.length - churners;
+  if (Math.min(churners, stayers) >= MINIMUM_PER_CLASS) return;
+  throw new ChurnError(
+    "CHURN_ERR_DATA_INSUFFICIENT",
+    `${path}: expected at least ${MINIMUM_PER_CLASS} customers of each class among the ${what}, got ${churners} who churned and ${stayers} who stayed`,
+  );
 }
 
 /**

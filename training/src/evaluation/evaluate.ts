@@ -1,18 +1,19 @@
 /**
- * How a model does on customers it has never seen: its metrics beside those of a base-rate guess and, where it
- * is known, of the truth, and its metrics on each slice of the customers.
+ * How a model does on customers it has never seen: its metrics beside those of a base-rate guess, of contacting
+ * everyone and no one, and, where it is known, of the truth; and its metrics on each slice of the customers.
  */
 import { setImmediate as turn } from "node:timers/promises";
 import type {
   CategoryEncodings,
   DatasetSpecification,
   Feature,
+  Metric,
   Metrics,
   ModelContent,
   SliceMetrics,
 } from "@churn/contract";
-import { type Sample, take } from "../data/training-set.ts";
-import { computeMetrics, confusionMatrix } from "./metrics.ts";
+import { rowsWhere, type Sample, take } from "../data/training-set.ts";
+import { computeMetrics, confusionMatrix, DECISION_METRICS, type Decision } from "./metrics.ts";
 
 export type Evaluation = Pick<ModelContent, "metrics" | "confusionMatrix" | "baselines" | "slices">;
 
@@ -27,26 +28,38 @@ export interface EvaluationContext {
   readonly seed: number;
 }
 
-type Measure = (scores: Float64Array, labels: Uint8Array) => Promise<Metrics>;
+type Measure = (scores: Float64Array, labels: Uint8Array, decision?: Decision) => Promise<Metrics>;
 
 /** @param scores P(churn) of each row of the holdout. */
 export async function evaluate(holdout: Sample, scores: Float64Array, context: EvaluationContext): Promise<Evaluation> {
   const { dataset, baseRate, threshold, seed } = context;
   const decision = { threshold, economics: dataset.economics };
-  const measure: Measure = async (values, truths) => {
+  const measure: Measure = async (values, truths, at = decision) => {
     await turn(); // resampling takes a while: progress can be shown, and a signal be seen
-    return computeMetrics({ scores: values, labels: truths }, decision, seed);
+    return computeMetrics({ scores: values, labels: truths }, at, seed);
   };
   const { rows, labels, truth } = holdout;
+  const everyone = await measure(new Float64Array(rows), labels, { ...decision, threshold: 0 });
   return {
     metrics: await measure(scores, labels),
     confusionMatrix: confusionMatrix({ scores, labels }, threshold),
     baselines: {
       base_rate: await measure(new Float64Array(rows).fill(baseRate), labels),
+      contact_everyone: decisionMetrics(everyone, (metric) => metric),
+      contact_no_one: decisionMetrics(everyone, () => NOTHING),
       ...(truth && { truth: await measure(truth, labels) }),
     },
     slices: await measureSlices(holdout, scores, context, measure),
   };
+}
+
+/** Of nobody contacted: no churner reached, no money made. */
+const NOTHING: Metric = { value: 0, low: 0, high: 0 };
+
+/** The metrics of a policy that has no scores: those of its decisions. */
+function decisionMetrics(metrics: Metrics, change: (metric: Metric) => Metric): Metrics {
+  const names = DECISION_METRICS.filter((name) => metrics[name] !== undefined);
+  return Object.fromEntries(names.map((name) => [name, change(metrics[name])]));
 }
 
 /** The metrics of each group of each slice; a boolean's levels are "false" and "true". */
@@ -62,7 +75,7 @@ async function measureSlices(
     const values = columns[f];
     const levels = features[f].kind === "category" ? encodings[column] : ["false", "true"];
     for (const [code, level] of levels.entries()) {
-      const members = Uint32Array.from({ length: rows }, (_, row) => row).filter((row) => values[row] === code);
+      const members = rowsWhere(rows, (row) => values[row] === code);
       if (members.length === 0) continue;
       const metrics = await measure(take(scores, members), take(labels, members));
       slices.push({ column, level, rows: members.length, metrics });

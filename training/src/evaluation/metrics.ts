@@ -24,6 +24,9 @@ const HIGH_QUANTILE = 0.975;
 /** Keeps a logarithm finite; the same as scikit-learn's for float64. */
 const EPSILON = 2 ** -52;
 
+/** Metrics of decisions, not of scores. */
+export const DECISION_METRICS = ["f1_score", "precision_score", "recall_score", "profit_per_customer"] as const;
+
 /** What a metric at the threshold may depend on. */
 export interface Decision {
   readonly threshold: number;
@@ -84,7 +87,8 @@ function sortByScore({ scores, labels }: Scored, threshold: number): Sorted {
   };
 }
 
-function logLossOf(score: number, label: number): number {
+/** The log-loss of one customer. */
+export function logLossOf(score: number, label: number): number {
   const probability = Math.min(1 - EPSILON, Math.max(EPSILON, label === 1 ? score : 1 - score));
   return -Math.log(probability);
 }

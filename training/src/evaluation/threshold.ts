@@ -35,7 +35,8 @@ export function chooseThreshold(scored: Scored, economics: Economics | undefined
 
 const round = (amount: number): number => Math.round(amount * 100) / 100;
 
-function f1(churners: number, stayers: number, allChurners: number): number {
+/** F1 of predicting so many churners and so many stayers to churn. */
+export function f1(churners: number, stayers: number, allChurners: number): number {
   return (2 * churners) / (allChurners + churners + stayers);
 }
 

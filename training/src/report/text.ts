@@ -14,7 +14,8 @@ export const METRIC_LABELS = {
   profit_per_customer: "Profit per customer",
 } as const;
 
-const PREDICTORS = { base_rate: "base rate", truth: "best possible" } as const;
+/** What a model is compared with. Contacting no one is not among them here: its profit is 0. */
+const PREDICTORS = { base_rate: "base rate", contact_everyone: "contact all", truth: "best possible" } as const;
 
 /** A Markdown table, padded so that it also reads as plain text. */
 export function metricsTable({ metrics, baselines }: Pick<ModelManifest, "metrics" | "baselines">): string {
@@ -44,7 +45,7 @@ export function dataNotes(findings: Readonly<Record<string, number>>, extraColum
 export function confusionSentence(matrix: ConfusionMatrix): string {
   const { truePositives, falsePositives, falseNegatives, trueNegatives } = matrix;
   return (
-    `Of the held-out customers, ${truePositives + falsePositives} are predicted to churn, of whom ${truePositives} did, ` +
+    `Of these customers, ${truePositives + falsePositives} are predicted to churn, of whom ${truePositives} did, ` +
     `and ${falseNegatives + trueNegatives} to stay, of whom ${falseNegatives} churned.`
   );
 }

@@ -1,0 +1,111 @@
+/**
+ * The customers that judge a model: those of a file whose label is known, all of them or only those on the holdout
+ * side of the split, with the model's scores. Read and scored in chunks; kept are the features as float32.
+ */
+import type { Model, Table } from "@churn/contract";
+import { countFindings } from "./findings.ts";
+import { type CustomerReader, type CustomerTable, UNKNOWN_LABEL } from "./reader.ts";
+import { type RowSample, takeRows } from "./row-sample.ts";
+import { checkBothClasses, checkTruth, customerKey, isHeldOut, rowsWhere, type Sample, take } from "./training-set.ts";
+
+/** Which customers judge: everyone with a label, or those whose key puts them on the holdout side. */
+export type JudgingCustomers = "all" | "holdout";
+
+export interface JudgedSet extends Sample {
+  /** P(churn) of each row. */
+  readonly scores: Float64Array;
+  /** Rows of the file whose label is known. */
+  readonly labelledRows: number;
+  /** Those of the judging rows whose key puts them on the training side of the split. */
+  readonly trainingSideRows: number;
+  /** Values of the judging rows that the specification or the model does not know: column → how many. */
+  readonly findings: ReadonlyMap<string, number>;
+}
+
+export interface JudgedSetOptions {
+  readonly customers: JudgingCustomers;
+  /** Gets the judging rows as they are in the file, to sample from. */
+  readonly sample: RowSample;
+  readonly onProgress?: (rows: number) => void;
+}
+
+/** @throws CHURN_ERR_DATA_INSUFFICIENT for too few of a class; CHURN_ERR_DATA_INVALID for a truth that is none */
+export async function readJudgedSet(
+  reader: CustomerReader,
+  path: string,
+  model: Model,
+  { customers, sample, onProgress = () => {} }: JudgedSetOptions,
+): Promise<JudgedSet> {
+  const set = new GrowingSet(reader.rows, model);
+  const findings = new Map<string, number>();
+  const counts = { labelledRows: 0, trainingSideRows: 0 };
+  let start = 0;
+  for await (const table of reader.tables()) {
+    const labels = table.labels as Uint8Array;
+    const known = rowsWhere(table.rows, (row) => labels[row] !== UNKNOWN_LABEL);
+    const onTrainingSide = (row: number): boolean => !isHeldOut(customerKey(table, row, start));
+    const judging = customers === "all" ? known : known.filter((row) => !onTrainingSide(row));
+    const rows = takeRows(table, judging);
+    countFindings(model.manifest.dataset, rows, findings, (name, level) => model.encoder.knowsLevel(name, level));
+    set.add(rows, take(labels, judging), truthOf(table, judging, start, path));
+    sample.add(rows, take(labels, judging));
+    counts.labelledRows += known.length;
+    counts.trainingSideRows += judging.filter(onTrainingSide).length;
+    start += table.rows;
+    onProgress(start);
+  }
+  const judged = set.sample();
+  checkBothClasses(path, judged.labels, customers === "all" ? "labelled rows" : "labelled holdout rows");
+  return { ...judged, ...counts, findings };
+}
+
+function truthOf({ truth }: CustomerTable, rows: Uint32Array, start: number, path: string): Float64Array | undefined {
+  if (truth === undefined) return undefined;
+  const values = take(truth, rows);
+  checkTruth(
+    path,
+    values,
+    rows.map((row) => start + row),
+  );
+  return values;
+}
+
+/** Arrays for as many rows as there may be; memory that is not written to costs nothing. */
+class GrowingSet {
+  readonly #model: Model;
+  readonly #columns: readonly Float32Array[];
+  readonly #scores: Float64Array;
+  readonly #labels: Uint8Array;
+  readonly #truth: Float64Array;
+  #hasTruth = false;
+  #rows = 0;
+
+  constructor(capacity: number, model: Model) {
+    this.#model = model;
+    this.#columns = model.encoder.features.map(() => new Float32Array(capacity));
+    this.#scores = new Float64Array(capacity);
+    this.#labels = new Uint8Array(capacity);
+    this.#truth = new Float64Array(capacity);
+  }
+
+  add(table: Table, labels: Uint8Array, truth: Float64Array | undefined): void {
+    for (const [f, values] of this.#model.encoder.encodeTable(table).entries())
+      this.#columns[f].set(values, this.#rows);
+    this.#scores.set(this.#model.predictTable(table), this.#rows);
+    this.#labels.set(labels, this.#rows);
+    if (truth !== undefined) this.#truth.set(truth, this.#rows);
+    this.#hasTruth = truth !== undefined;
+    this.#rows += table.rows;
+  }
+
+  sample(): Sample & { readonly scores: Float64Array } {
+    const rows = this.#rows;
+    return {
+      rows,
+      columns: this.#columns.map((values) => values.subarray(0, rows)),
+      labels: this.#labels.subarray(0, rows),
+      truth: this.#hasTruth ? this.#truth.subarray(0, rows) : undefined,
+      scores: this.#scores.subarray(0, rows),
+    };
+  }
+}

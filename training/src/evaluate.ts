@@ -1,0 +1,175 @@
+/**
+ * Evaluation: a model and labelled customers into metrics, and a report for people.
+ *
+ *     which rows judge ─▶ read and score ─▶ metrics ─▶ importances ─▶ report
+ *
+ * Of the file that a model was trained on, only the held-out customers judge it, so its figures come out as the
+ * model has them itself.
+ */
+import { extname } from "node:path";
+import { ChurnError, Model, type ModelManifest } from "@churn/contract";
+import { type JudgedSet, type JudgingCustomers, readJudgedSet } from "./data/judged-set.ts";
+import { type CustomerReader, openCustomers } from "./data/reader.ts";
+import type { RowSample } from "./data/row-sample.ts";
+import { type DataSource, findData, hashData } from "./data/source.ts";
+import { type Evaluation, evaluate } from "./evaluation/evaluate.ts";
+import { type Importance, importanceSample, permutationImportances } from "./evaluation/importance.ts";
+import { profileFeatures } from "./profile.ts";
+import { evaluationNotes } from "./report/notes.ts";
+import { type ReportContent, renderReport } from "./report/page.ts";
+import { stageOutput } from "./staged-output.ts";
+
+export interface EvaluateOptions {
+  readonly model: string;
+  readonly data: string;
+  /** The report, an .html file. */
+  readonly out: string;
+  /** Without it: the holdout of the file that the model was trained on, everyone in any other. */
+  readonly customers?: JudgingCustomers | undefined;
+  /** Of resamples and shuffles; the model's own without it, so that its figures come out again. */
+  readonly seed?: number | undefined;
+  readonly onProgress?: (phase: string) => void;
+}
+
+export interface EvaluateResult extends Evaluation {
+  readonly modelVersion: string;
+  readonly customers: JudgingCustomers;
+  /** Rows of the data. */
+  readonly rows: number;
+  /** Those whose label is known. */
+  readonly labelledRows: number;
+  /** Those that judged the model. */
+  readonly judgingRows: number;
+  /** Those of them on the training side of the key split. */
+  readonly trainingSideRows: number;
+  /** Share of churners that the base-rate guess says. */
+  readonly baseRate: number;
+  readonly threshold: ModelManifest["threshold"];
+  readonly importances: readonly Importance[];
+  readonly findings: Readonly<Record<string, number>>;
+  readonly missingColumns: readonly string[];
+  readonly extraColumns: readonly string[];
+  /** What a reader of the figures must know, one sentence each. */
+  readonly notes: readonly string[];
+}
+
+/**
+ * @throws CHURN_ERR_FILE_UNWRITABLE before any work, where it can be known; what reading models and data throws
+ */
+export async function evaluateModel(options: EvaluateOptions): Promise<EvaluateResult> {
+  const { out } = options;
+  if (extname(out).toLowerCase() !== ".html") {
+    throw new ChurnError("CHURN_ERR_OPTION_INVALID", `${out}: expected a file name ending in .html`);
+  }
+  const model = Model.load(options.model);
+  const source = findData(options.data);
+  const output = stageOutput(out);
+  try {
+    const { result, report } = await judge(model, source, options);
+    options.onProgress?.("drawing the report");
+    output.write(await renderReport(report));
+    return result;
+  } catch (error) {
+    output.discard();
+    throw error;
+  }
+}
+
+async function judge(
+  model: Model,
+  source: DataSource,
+  options: EvaluateOptions,
+): Promise<{ readonly result: EvaluateResult; readonly report: ReportContent }> {
+  const { manifest, encoder } = model;
+  const { dataset, encodings, threshold, lineage } = manifest;
+  const { seed = lineage.seed, onProgress = () => {} } = options;
+  onProgress("reading customers");
+  const sha256 = await hashData(source);
+  const isTrainingData = sha256 === lineage.data.sha256;
+  const customers = options.customers ?? (isTrainingData ? "holdout" : "all");
+  const sample = importanceSample(seed);
+  const reader = await openCustomers(source, dataset, { labelled: "partly" });
+  const hasKey = dataset.key !== undefined && reader.columns.includes(dataset.key);
+  const set = await readJudges(reader, source.path, model, {
+    customers,
+    sample,
+    canSplit: hasKey || isTrainingData,
+    onProgress,
+  });
+
+  onProgress("evaluating");
+  const knownRate = trainingBaseRate(manifest);
+  const baseRate = knownRate ?? set.labels.reduce((sum, label) => sum + label, 0) / set.rows;
+  const evaluation = await evaluate(set, set.scores, {
+    dataset,
+    features: encoder.features,
+    encodings,
+    baseRate,
+    threshold: threshold.value,
+    seed,
+  });
+  onProgress("shuffling columns");
+  const importances = await permutationImportances(model, sample.rows(), seed);
+  const { rows, missingColumns, extraColumns } = reader;
+  const { labelledRows, trainingSideRows } = set;
+  const findings = Object.fromEntries(set.findings);
+  const facts = { customers, rows, labelledRows, judgingRows: set.rows, trainingSideRows, missingColumns };
+  const notes = evaluationNotes({ ...facts, isTrainingData, hasKey, knowsBaseRate: knownRate !== undefined });
+  return {
+    result: {
+      modelVersion: manifest.version,
+      ...facts,
+      baseRate,
+      threshold,
+      ...evaluation,
+      importances,
+      findings,
+      extraColumns,
+      notes,
+    },
+    report: {
+      manifest,
+      data: { path: source.path, sha256, rows, labelledRows },
+      judged: set,
+      profile: profileFeatures(encoder.features, encodings, set.columns, set.scores).features,
+      evaluation,
+      importances,
+      baseRate,
+      findings,
+      notes,
+    },
+  };
+}
+
+interface JudgeOptions {
+  readonly customers: JudgingCustomers;
+  readonly sample: RowSample;
+  /** Whether it is known who is held out. */
+  readonly canSplit: boolean;
+  readonly onProgress: (phase: string) => void;
+}
+
+/** Reads the judging rows and closes the reader. */
+async function readJudges(
+  reader: CustomerReader,
+  path: string,
+  model: Model,
+  { customers, sample, canSplit, onProgress }: JudgeOptions,
+): Promise<JudgedSet> {
+  try {
+    if (customers === "holdout" && !canSplit) {
+      const message = `${path}: expected a key column, which says who is held out, got none: use --customers all`;
+      throw new ChurnError("CHURN_ERR_OPTION_INVALID", message);
+    }
+    const report = (rows: number): void => onProgress(`scoring customers: ${rows} of ${reader.rows}`);
+    return await readJudgedSet(reader, path, model, { customers, sample, onProgress: report });
+  } finally {
+    reader.close();
+  }
+}
+
+/** Share of churners among the rows that the model was trained on, if it says so. */
+function trainingBaseRate({ lineage }: ModelManifest): number | undefined {
+  const { trainingRows, trainingChurners } = lineage.data;
+  return trainingChurners === undefined ? undefined : trainingChurners / trainingRows;
+}

@@ -1,0 +1,154 @@
+/**
+ * What a model can do at every threshold: one pass over the scores, from the highest down, gives one operating
+ * point per distinct score, and ROC, precision-recall, gains, lift, F1 and profit all follow from these.
+ *
+ * Names and definitions as in scikit-learn (`roc_curve`, `precision_recall_curve`), but in one order: thresholds
+ * fall, so more and more customers are predicted to churn.
+ */
+import type { Economics } from "@churn/contract";
+import { contactValues } from "./economics.ts";
+import type { Scored } from "./metrics.ts";
+import { f1 } from "./threshold.ts";
+
+/** One entry per threshold, falling; the first is above every score and predicts nobody to churn. */
+export interface OperatingPoints {
+  /** `Infinity`, then the distinct scores. */
+  readonly thresholds: Float64Array;
+  /** Churners, and stayers, with a score at or above the threshold. */
+  readonly truePositives: Float64Array;
+  readonly falsePositives: Float64Array;
+  /** How many there are at all. */
+  readonly positives: number;
+  readonly negatives: number;
+}
+
+/** A line through points. */
+export interface Curve {
+  readonly x: Float64Array;
+  readonly y: Float64Array;
+}
+
+/** @param scored Scores without NaN. Rows of equal score become one point. */
+export function operatingPoints({ scores, labels }: Scored): OperatingPoints {
+  const order = Uint32Array.from(scores.keys()).sort((a, b) => scores[b] - scores[a]);
+  const thresholds = [Number.POSITIVE_INFINITY];
+  const truePositives = [0];
+  const falsePositives = [0];
+  let churners = 0;
+  for (let i = 0; i < order.length; i++) {
+    churners += labels[order[i]];
+    if (i + 1 < order.length && scores[order[i + 1]] === scores[order[i]]) continue;
+    thresholds.push(scores[order[i]]);
+    truePositives.push(churners);
+    falsePositives.push(i + 1 - churners);
+  }
+  return {
+    thresholds: Float64Array.from(thresholds),
+    truePositives: Float64Array.from(truePositives),
+    falsePositives: Float64Array.from(falsePositives),
+    positives: churners,
+    negatives: order.length - churners,
+  };
+}
+
+/** True-positive rate over false-positive rate, from (0, 0) to (1, 1). */
+export function rocCurve({ truePositives, falsePositives, positives, negatives }: OperatingPoints): Curve {
+  return { x: falsePositives.map((count) => count / negatives), y: truePositives.map((count) => count / positives) };
+}
+
+/** Precision over recall; where nobody is predicted to churn, precision counts as 1. */
+export function precisionRecallCurve({ truePositives, falsePositives, positives }: OperatingPoints): Curve {
+  return {
+    x: truePositives.map((count) => count / positives),
+    y: truePositives.map((count, i) => (i === 0 ? 1 : count / (count + falsePositives[i]))),
+  };
+}
+
+/** Share of all churners reached over the share of customers contacted, highest scores first; both in [0, 1]. */
+export function gainsCurve(points: OperatingPoints): Curve {
+  return { x: contactedShare(points), y: points.truePositives.map((count) => count / points.positives) };
+}
+
+/** How many times as many churners as among all are found among those contacted, over the share contacted. */
+export function liftCurve(points: OperatingPoints): Curve {
+  const { x, y } = gainsCurve(points);
+  return { x: x.subarray(1), y: y.subarray(1).map((reached, i) => reached / x[i + 1]) };
+}
+
+/** Profit per customer, contacted or not, in the currency of `economics`, over the threshold. */
+export function profitCurve(points: OperatingPoints, economics: Economics): Curve {
+  const { churner, stayer } = contactValues(economics);
+  const { thresholds, truePositives, falsePositives, positives, negatives } = points;
+  const total = positives + negatives;
+  return byThreshold(
+    thresholds,
+    truePositives.map((count, i) => (count * churner + falsePositives[i] * stayer) / total),
+  );
+}
+
+/** F1 over the threshold. */
+export function f1Curve({ thresholds, truePositives, falsePositives, positives }: OperatingPoints): Curve {
+  return byThreshold(
+    thresholds,
+    truePositives.map((count, i) => f1(count, falsePositives[i], positives)),
+  );
+}
+
+function contactedShare({ truePositives, falsePositives, positives, negatives }: OperatingPoints): Float64Array {
+  return truePositives.map((count, i) => (count + falsePositives[i]) / (positives + negatives));
+}
+
+/** Over thresholds that rise from 0, where everybody is predicted to churn, to 1; above every score stands `values[0]`. */
+function byThreshold(thresholds: Float64Array, values: Float64Array): Curve {
+  const x = thresholds.slice(1).reverse();
+  const y = values.slice(1).reverse();
+  const highest = x[x.length - 1];
+  const [xAbove, yAbove] =
+    highest < 1
+      ? [
+          [highest, 1],
+          [values[0], values[0]],
+        ]
+      : [[], []];
+  return { x: Float64Array.of(0, ...x, ...xAbove), y: Float64Array.of(y[0], ...y, ...yAbove) };
+}
+
+/**
+ * A curve for plotting, with as few of its points as `tolerance` allows; the first and the last stay.
+ *
+ * @param tolerance How far a point that is left out may lie from the line that is drawn, as a share of the plot's
+ *   sides. The default is a third of a pixel of a plot of 330.
+ * @source Ramer 1972, Douglas & Peucker 1973
+ */
+export function thin({ x, y }: Curve, tolerance = 0.001): Curve {
+  const [width, height] = [extent(x), extent(y)];
+  const keep = new Uint8Array(x.length);
+  keep[0] = keep[x.length - 1] = 1;
+  const spans: [number, number][] = [[0, x.length - 1]];
+  for (let span = spans.pop(); span !== undefined; span = spans.pop()) {
+    const [first, last] = span;
+    const [dx, dy] = [(x[last] - x[first]) / width, (y[last] - y[first]) / height];
+    const length = dx ** 2 + dy ** 2;
+    let farthest = { at: first, distance: tolerance ** 2 };
+    for (let i = first + 1; i < last; i++) {
+      const [px, py] = [(x[i] - x[first]) / width, (y[i] - y[first]) / height];
+      const along = length === 0 ? 0 : Math.min(1, Math.max(0, (px * dx + py * dy) / length));
+      const distance = (px - along * dx) ** 2 + (py - along * dy) ** 2;
+      if (distance > farthest.distance) farthest = { at: i, distance };
+    }
+    if (farthest.at === first) continue;
+    keep[farthest.at] = 1;
+    spans.push([first, farthest.at], [farthest.at, last]);
+  }
+  const kept = (_: number, i: number): boolean => keep[i] === 1;
+  return { x: x.filter(kept), y: y.filter(kept) };
+}
+
+/** From the least to the greatest value; 1 where they are the same. */
+function extent(values: Float64Array): number {
+  const [least, greatest] = values.reduce(
+    ([low, high], value) => [Math.min(low, value), Math.max(high, value)],
+    [Number.POSITIVE_INFINITY, Number.NEGATIVE_INFINITY],
+  );
+  return greatest - least || 1;
+}

@@ -1,0 +1,44 @@
+/**
+ * The plots of a report, in the order in which a page may show them. What the data do not define (groups without
+ * slices, profit without economics) has no plot.
+ */
+import {
+  calibrationChart,
+  gainsChart,
+  liftChart,
+  pointsOf,
+  precisionRecallChart,
+  rocChart,
+  scoresChart,
+  thresholdChart,
+} from "./curve-charts.ts";
+import { importanceChart, slicesChart } from "./interval-charts.ts";
+import type { ReportContent } from "./page.ts";
+import { type Plot, renderSvg } from "./vega.ts";
+
+export interface Chart {
+  /** Names the figure in the page. */
+  readonly id: string;
+  readonly title: string;
+  /** How to read it, in plain words. */
+  readonly caption: string;
+  readonly plot: Plot;
+}
+
+export type DrawnChart = Omit<Chart, "plot"> & { readonly svg: string };
+
+export async function drawCharts(content: ReportContent): Promise<DrawnChart[]> {
+  const points = pointsOf(content);
+  const charts = [
+    rocChart(content, points),
+    precisionRecallChart(content, points),
+    gainsChart(content, points),
+    liftChart(content, points),
+    scoresChart(content),
+    calibrationChart(content),
+    thresholdChart(content, points),
+    importanceChart(content),
+    slicesChart(content),
+  ].filter((chart) => chart !== undefined);
+  return Promise.all(charts.map(async ({ plot, ...chart }) => ({ ...chart, svg: await renderSvg(plot) })));
+}

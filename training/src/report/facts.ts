@@ -1,0 +1,11 @@
+/** Names and values, as a list of definitions. */
+import { type Html, html } from "./html.ts";
+
+export function facts(entries: readonly (readonly [name: string, value: string])[]): Html {
+  return html`<dl class="facts">
+${entries.map(
+  ([name, value]) => html`<div><dt>${name}</dt><dd>${value}</dd></div>
+`,
+)}</dl>
+`;
+}

@@ -1,0 +1,99 @@
+/**
+ * The report of an evaluation: one HTML file that needs nothing else. It loads nothing, runs nothing and says so to
+ * the browser; the same content gives the same bytes.
+ */
+import { readFileSync } from "node:fs";
+import type { FeatureReference, ModelManifest } from "@churn/contract";
+import type { Evaluation } from "../evaluation/evaluate.ts";
+import type { Importance } from "../evaluation/importance.ts";
+import type { Scored } from "../evaluation/metrics.ts";
+import { type DrawnChart, drawCharts } from "./charts.ts";
+import { columnsTable, dataFacts } from "./data-section.ts";
+import { type Html, html, NOTHING, trusted } from "./html.ts";
+import { confusionFigure, keyFigures, summary } from "./key-figures.ts";
+import { modelFacts } from "./model-section.ts";
+import { metricsTable, slicesTable } from "./tables.ts";
+
+/** What a report tells of: a model, the customers that judged it, and what came out. */
+export interface ReportContent {
+  readonly manifest: ModelManifest;
+  readonly data: {
+    readonly path: string;
+    readonly sha256: string;
+    readonly rows: number;
+    readonly labelledRows: number;
+  };
+  /** The judging rows; `truth` where the data have it. */
+  readonly judged: Scored & { readonly truth: Float64Array | undefined };
+  /** What they look like, by feature. */
+  readonly profile: Readonly<Record<string, FeatureReference>>;
+  readonly evaluation: Evaluation;
+  readonly importances: readonly Importance[];
+  /** Share of churners that the base-rate guess says. */
+  readonly baseRate: number;
+  /** Values outside the specification: column → how many. */
+  readonly findings: Readonly<Record<string, number>>;
+  readonly notes: readonly string[];
+}
+
+const STYLE = readFileSync(new URL("page.css", import.meta.url), "utf8");
+/** Tells the browser to load nothing, whatever the page may hold. */
+const POLICY = "default-src 'none'; style-src 'unsafe-inline'; img-src data:";
+
+/** Takes about a second, nearly all of it for the plots. */
+export async function renderReport(content: ReportContent): Promise<string> {
+  const { manifest, notes } = content;
+  const charts = await drawCharts(content);
+  const figures = (...ids: readonly string[]): Html[] => charts.filter(({ id }) => ids.includes(id)).map(figure);
+  const title = `${manifest.name} ${manifest.version}: evaluation`;
+  const page = html`<!doctype html>
+<html lang="en">
+<head>
+<meta charset="utf-8">
+<meta name="viewport" content="width=device-width, initial-scale=1">
+<meta name="color-scheme" content="light dark">
+<meta http-equiv="Content-Security-Policy" content="${POLICY}">
+<title>${title}</title>
+<style>${trusted(STYLE)}</style>
+</head>
+<body>
+<header>
+<p class="eyebrow">Model evaluation · ${manifest.dataset.name}</p>
+<h1>${manifest.name} <span>${manifest.version}</span></h1>
+<p class="lede">${summary(content)}</p>
+${notes.map((note) => html`<p class="note">${note}</p>`)}
+</header>
+<main>
+<section aria-label="Key figures" class="tiles">${keyFigures(content)}</section>
+${section("Ranking", "Does it put those who leave before those who stay?", figures("roc", "precision-recall", "gains", "lift", "scores"))}
+${section("Probabilities and decisions", "Can a probability be taken at its word, and what does acting on it bring?", [
+  ...figures("calibration", "profit", "f1"),
+  confusionFigure(content),
+])}
+${section("Columns and groups", "What does it rely on, and does it work for everybody?", [...figures("importances", "slices"), slicesTable(content)])}
+${section("Metrics", "With 95 % bootstrap intervals, beside what other predictors reach on the same customers.", [metricsTable(content)])}
+${section("Data", "The customers that judged the model.", [dataFacts(content), columnsTable(content)])}
+${section("Model", manifest.dataset.description ?? "", [modelFacts(content)])}
+</main>
+</body>
+</html>
+`;
+  return page.toString();
+}
+
+function section(title: string, question: string, parts: readonly Html[]): Html {
+  return html`<section>
+<h2>${title}</h2>
+${question === "" ? NOTHING : html`<p class="question">${question}</p>`}
+<div class="grid">${parts}</div>
+</section>`;
+}
+
+function figure({ id, title, caption, svg }: DrawnChart): Html {
+  return html`<figure id="${id}">
+<h3>${title}</h3>
+<div class="plot" role="img" aria-label="${title}. ${caption}">${trusted(svg)}</div>
+<figcaption>${caption}</figcaption>
+</figure>
+`;
+}

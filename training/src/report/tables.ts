@@ -1,0 +1,75 @@
+/** The tables of a report: metrics beside those of other predictors, and groups of customers. */
+import type { Metric, Metrics } from "@churn/contract";
+import { type Html, html, NOTHING } from "./html.ts";
+import type { ReportContent } from "./page.ts";
+import { METRIC_LABELS } from "./text.ts";
+import { count, figure } from "./words.ts";
+
+/** What a metric says, for somebody who meets it for the first time. */
+const MEANINGS: Readonly<Record<keyof typeof METRIC_LABELS, string>> = {
+  roc_auc: "how often a churner has a higher score than a stayer",
+  average_precision: "mean precision over all shares of churners found",
+  log_loss: "how surprising the outcomes were to the probabilities; lower is better",
+  brier_score_loss: "mean squared distance of probability and outcome; lower is better",
+  f1_score: "precision and recall in one, at the threshold",
+  precision_score: "of those contacted, the share that would have left",
+  recall_score: "of those who left, the share contacted",
+  profit_per_customer: "in the currency of the specification, contacted or not",
+};
+
+const PREDICTORS = {
+  base_rate: "base rate",
+  contact_everyone: "contact all",
+  contact_no_one: "contact no one",
+  truth: "best possible",
+} as const;
+
+/** A table in a box of its own, in which it scrolls where it is too wide. */
+export function table(caption: string, header: readonly string[], rows: readonly Html[]): Html {
+  return html`<div class="table wide" role="region" aria-label="${caption}" tabindex="0">
+<table>
+<thead><tr>${header.map((name) => html`<th scope="col">${name}</th>`)}</tr></thead>
+<tbody>
+${rows}</tbody>
+</table>
+</div>
+`;
+}
+
+const numberCell = (metric: Metric | undefined): Html =>
+  html`<td class="number">${metric === undefined ? "–" : figure(metric.value)}</td>`;
+
+const intervalCell = (metric: Metric | undefined): Html =>
+  html`<td class="number muted">${metric === undefined ? "–" : `${figure(metric.low)} – ${figure(metric.high)}`}</td>`;
+
+export function metricsTable({ evaluation: { metrics, baselines } }: ReportContent): Html {
+  const others = Object.entries(PREDICTORS).filter(([name]) => baselines[name] !== undefined);
+  const names = Object.entries(METRIC_LABELS).filter(([name]) => metrics[name] !== undefined);
+  const rows = names.map(
+    ([name, label]) =>
+      html`<tr><th scope="row">${label}<small>${MEANINGS[name as keyof typeof METRIC_LABELS]}</small></th>${boldCell(metrics[name])}${intervalCell(metrics[name])}${others.map(([other]) => numberCell(baselines[other][name]))}</tr>
+`,
+  );
+  return table("Metrics", ["metric", "this model", "95 % interval", ...others.map(([, label]) => label)], rows);
+}
+
+const boldCell = (metric: Metric): Html => html`<td class="number"><b>${figure(metric.value)}</b></td>`;
+
+/** Undefined figures, such as the AUC of a group in which nobody churned, are dashes. */
+export function slicesTable({ evaluation: { slices } }: ReportContent): Html {
+  if (slices.length === 0) return NOTHING;
+  const names = ["roc_auc", "log_loss", "precision_score", "recall_score"] as const;
+  const last = slices.some(({ metrics }) => metrics.profit_per_customer) ? "profit_per_customer" : "f1_score";
+  const cells = (metrics: Metrics): Html[] => [
+    numberCell(metrics.roc_auc),
+    intervalCell(metrics.roc_auc),
+    ...[...names.slice(1), last].map((name) => numberCell(metrics[name])),
+  ];
+  const rows = slices.map(
+    ({ column, level, rows: size, metrics }) =>
+      html`<tr><th scope="row">${column}: ${level}</th><td class="number">${count(size)}</td>${cells(metrics)}</tr>
+`,
+  );
+  const labels = [...names.slice(1), last].map((name) => METRIC_LABELS[name as keyof typeof METRIC_LABELS]);
+  return table("Groups of customers", ["group", "customers", METRIC_LABELS.roc_auc, "95 % interval", ...labels], rows);
+}
