@@ -1,7 +1,7 @@
 /**
  * Training, from data to a model directory, as one readable sequence:
  *
- *     read ─▶ split ─▶ fit ─▶ threshold (out-of-bag) ─▶ metrics (holdout) ─▶ model directory ─▶ ledger, run
+ *     read ─▶ split ─▶ fit ─▶ threshold (out-of-bag) ─▶ metrics (holdout) ─▶ model directory ─▶ ledger, run, report
  */
 import { randomUUID } from "node:crypto";
 import { join } from "node:path";
@@ -20,6 +20,7 @@ import { openCustomers } from "./data/reader.ts";
 import { defaultDataPath, findData, hashData } from "./data/source.ts";
 import { readTrainingSet, splitSamples } from "./data/training-set.ts";
 import { evaluate } from "./evaluation/evaluate.ts";
+import { importanceSample } from "./evaluation/importance.ts";
 import { chooseThreshold } from "./evaluation/threshold.ts";
 import { checkForestParameters } from "./forest/parameters.ts";
 import { fitForest } from "./forest/random-forest.ts";
@@ -29,6 +30,7 @@ import { describeModel } from "./model-card.ts";
 import { profileFeatures, typicalCustomer } from "./profile.ts";
 import { championVersion, checkLedger, recordReplacement } from "./registry/ledger.ts";
 import { type TrackingTarget, writeRun } from "./tracking/run.ts";
+import { reportTraining } from "./training-report.ts";
 
 /** The name under which a registry knows the model. */
 const MODEL_NAME = "churn";
@@ -42,6 +44,8 @@ export interface TrainOptions {
   readonly seed: number;
   readonly nJobs?: number | undefined;
   readonly tracking: TrackingTarget;
+  /** An .html file for the report of the holdout; none without it. */
+  readonly report?: string | undefined;
   readonly now: () => Date;
   readonly log: Logger;
   readonly onProgress?: (phase: string) => void;
@@ -51,6 +55,8 @@ export interface TrainResult {
   readonly manifest: ModelManifest;
   readonly directory: string;
   readonly run: string | null;
+  /** Null when none was asked for or it could not be written. */
+  readonly report: string | null;
   readonly findings: Readonly<Record<string, number>>;
   readonly extraColumns: readonly string[];
 }
@@ -70,7 +76,8 @@ export async function train(options: TrainOptions): Promise<TrainResult> {
   const dataSha256 = await hashData(source); // before it is read: a file that changes meanwhile is not what was trained on
   const reader = await openCustomers(source, dataset, { labelled: true });
   const { extraColumns } = reader;
-  const set = await readTrainingSet(reader, source.path, dataset, features).finally(reader.close);
+  const heldOut = importanceSample(seed);
+  const set = await readTrainingSet(reader, source.path, dataset, features, heldOut).finally(reader.close);
   log.info(
     { event: "data.loaded", rows: set.rows, features: features.length, durationMs: since(started, now) },
     "data loaded",
@@ -92,13 +99,14 @@ export async function train(options: TrainOptions): Promise<TrainResult> {
 
   onProgress("evaluating");
   const evaluationStarted = now();
+  const trainingChurners = training.labels.reduce((sum, label) => sum + label, 0);
   const threshold = chooseThreshold({ scores: outOfBagScores, labels: training.labels }, dataset.economics);
   const scores = new ForestKernel(forest).predictColumns(holdout.columns, holdout.rows);
   const evaluation = await evaluate(holdout, scores, {
     dataset,
     features,
     encodings: set.encodings,
-    baseRate: training.labels.reduce((sum, label) => sum + label, 0) / training.rows,
+    baseRate: trainingChurners / training.rows,
     threshold: threshold.value,
     seed,
   });
@@ -124,7 +132,7 @@ export async function train(options: TrainOptions): Promise<TrainResult> {
     reference,
     inputExample: typicalCustomer(dataset, reference.features),
     lineage: {
-      data: { sha256: dataSha256, rows: set.rows, trainingRows: training.rows },
+      data: { sha256: dataSha256, rows: set.rows, trainingRows: training.rows, trainingChurners },
       seed,
       files: source.files,
       code: describeCode(),
@@ -138,6 +146,9 @@ export async function train(options: TrainOptions): Promise<TrainResult> {
   const manifest = writeModelDirectory(options.out, content, forest, describeModel);
   const run = track(manifest, started, options);
   if (previousVersion !== undefined) recordReplacement(options.out, manifest, previousVersion, "churn train");
+  onProgress("drawing the report");
+  const outcome = { model: { manifest, features, forest }, source, set, holdout, scores, heldOut };
+  const report = options.report === undefined ? null : await reportTraining(options.report, outcome, log);
   const durationMs = since(started, now);
   log.info(
     { event: "train.finished", modelVersion: manifest.version, modelSha256: manifest.contentSha256, durationMs },
@@ -147,6 +158,7 @@ export async function train(options: TrainOptions): Promise<TrainResult> {
     manifest,
     directory: options.out,
     run,
+    report,
     findings: Object.fromEntries(set.findings),
     extraColumns,
   };

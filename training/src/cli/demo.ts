@@ -43,6 +43,7 @@ async function runDemo({ rows, out, ...output }: DemoOptions): Promise<void> {
     data: join(out, "data", "customers.parquet"),
     model: join(out, "models", "best_model"),
     runs: join(out, "mlruns"),
+    report: join(out, "reports", "training.html"),
   };
   const start = performance.now();
   const elapsed = (): string => `${((performance.now() - start) / 1000).toFixed(1)} s`;
@@ -60,6 +61,7 @@ async function runDemo({ rows, out, ...output }: DemoOptions): Promise<void> {
       dataset: DATASET,
       data: paths.data,
       out: paths.model,
+      report: paths.report,
       seed: DEFAULT_SEED,
       tracking: paths.runs,
       ...DEFAULT_FOREST_PARAMETERS,
@@ -81,6 +83,7 @@ async function runDemo({ rows, out, ...output }: DemoOptions): Promise<void> {
     print(`   ${paths.data.padEnd(width)}the customers`);
     print(`   ${paths.model.padEnd(width)}the model; MODEL_CARD.md in it says what it is`);
     print(`   ${paths.runs.padEnd(width)}the tracked run`);
+    print(`   ${paths.report.padEnd(width)}how good the model is, in plots: open it in a browser`);
     print(
       `   Serve it again: MODEL_DIR=${relative(ROOT, paths.model)} npm start, then open http://127.0.0.1:8000/docs`,
     );

@@ -14,6 +14,7 @@ interface TrainCommandOptions extends OutputOptions, ForestParameters {
   readonly dataset: string;
   readonly data?: string;
   readonly out: string;
+  readonly report: string;
   readonly seed: number;
   readonly nJobs?: number;
 }
@@ -26,6 +27,7 @@ export function trainCommand(): Command {
     .option("--dataset <file>", "dataset specification", "datasets/customers/dataset.json")
     .option("--data <path>", "CSV or Parquet: a file, folder or glob (default: beside the specification, or data/raw/)")
     .option("--out <dir>", "model directory; one that is there is replaced", DEFAULT_MODEL)
+    .option("--report <file>", "report of the held-out customers to write, .html", "reports/training.html")
     .option("--seed <n>", "seed of the random numbers", wholeNumber(0), DEFAULT_SEED)
     .option("--n-jobs <n>", "threads; does not change the result (default: all processors)", wholeNumber(1, 1024))
     .addHelpText(
@@ -42,7 +44,7 @@ export function trainCommand(): Command {
     const context = createContext(options);
     const result = await trainWithProgress(options, context);
     context.print(trainingSummary(result));
-    const { manifest, directory, run, findings, extraColumns } = result;
+    const { manifest, directory, run, report, findings, extraColumns } = result;
     const { version, contentSha256, threshold, metrics, confusionMatrix, baselines } = manifest;
     context.printJson({
       directory,
@@ -53,6 +55,7 @@ export function trainCommand(): Command {
       confusionMatrix,
       baselines,
       run,
+      report,
       findings,
       extraColumns,
     });
@@ -61,7 +64,7 @@ export function trainCommand(): Command {
 
 /** @param options.tracking A folder for the run, in place of what the environment says. */
 export function trainWithProgress(
-  { dataset, data, out, seed, nJobs, tracking, ...rest }: TrainArguments,
+  { dataset, data, out, report, seed, nJobs, tracking, ...rest }: TrainArguments,
   { log, withProgress }: Context,
 ): Promise<TrainResult> {
   const { nEstimators, maxDepth, minSamplesLeaf, maxSamples, maxFeatures, maxBins } = rest;
@@ -70,6 +73,7 @@ export function trainWithProgress(
       dataset,
       data,
       out,
+      report,
       parameters: { nEstimators, maxDepth, minSamplesLeaf, maxSamples, maxFeatures, maxBins },
       seed,
       nJobs,
@@ -81,7 +85,7 @@ export function trainWithProgress(
   );
 }
 
-function trainingSummary({ manifest, directory, run, findings, extraColumns }: TrainResult): string {
+function trainingSummary({ manifest, directory, run, report, findings, extraColumns }: TrainResult): string {
   const { lineage, threshold } = manifest;
   const { rows, trainingRows } = lineage.data;
   const seconds = (lineage.durationMs / 1000).toFixed(1);
@@ -95,5 +99,6 @@ function trainingSummary({ manifest, directory, run, findings, extraColumns }: T
     ...dataNotes(findings, extraColumns),
     `Model ${manifest.version} in ${directory}`,
     ...(run === null ? [] : [`Run in ${run}`]),
+    ...(report === null ? [] : [`Report in ${report}`]),
   ].join("\n");
 }

@@ -23,12 +23,14 @@ import {
   CHURNED,
   digits,
   horizontal,
+  KEY_LINE,
   type KeyEntry,
   key,
   type Layer,
   label,
   line,
   MODEL,
+  PLOT_HEIGHT,
   plot,
   STAYED,
   type Style,
@@ -40,11 +42,8 @@ import {
 import { count, figure, percent } from "./words.ts";
 
 /** Corners of a plot where a key finds room; pixels. */
-const BOTTOM_RIGHT = { left: 150, top: 178 };
-const BOTTOM_LEFT = { left: 12, top: 178 };
-const TOP_RIGHT = { left: 150, top: 12 };
-
-const SHARE: readonly [number, number] = [0, 1];
+const BOTTOM_RIGHT = { left: 104, top: 186 };
+const TOP_RIGHT = { left: 104, top: 12 };
 
 /** What the curves of a page are drawn from: the model's operating points, and the truth's where it is known. */
 export interface Points {
@@ -85,7 +84,7 @@ export function rocChart(content: ReportContent, points: Points): Chart {
     title: "ROC curve",
     caption:
       "Lower the threshold and the line moves to the right: it shows which share of the churners is found, at the price of which share of the stayers contacted in vain. The nearer the upper left corner, the better.",
-    plot: plot({ title: "stayers contacted", domain: SHARE }, { title: "churners found", domain: SHARE }, [
+    plot: plot({ title: "stayers contacted", isShare: true }, { title: "churners found", isShare: true }, [
       line(DIAGONAL, CHANCE),
       ...curves(points, rocCurve),
       ...key([...keyOf(content, "roc_auc"), chance], BOTTOM_RIGHT),
@@ -95,14 +94,16 @@ export function rocChart(content: ReportContent, points: Points): Chart {
 
 export function precisionRecallChart(content: ReportContent, points: Points): Chart {
   const rate = points.model.positives / (points.model.positives + points.model.negatives);
+  const atRate = PLOT_HEIGHT * (1 - rate);
+  const entries = [...keyOf(content, "average_precision"), chance];
   return {
     id: "precision-recall",
     title: "Precision and recall",
     caption: `Of the customers contacted, so many do churn (upwards), when so many of all churners are found (to the right). Contacting at random gives ${percent(rate)} throughout.`,
-    plot: plot({ title: "recall: churners found", domain: SHARE }, { title: "precision", domain: SHARE }, [
+    plot: plot({ title: "recall: churners found", isShare: true }, { title: "precision", isShare: true }, [
       horizontal(digits(rate), CHANCE),
       ...curves(points, precisionRecallCurve),
-      ...key([...keyOf(content, "average_precision"), chance], rate < 0.35 ? TOP_RIGHT : BOTTOM_LEFT),
+      ...key(entries, { left: 12, top: rate < 0.35 ? atRate - KEY_LINE * entries.length + 4 : atRate + KEY_LINE }),
     ]),
   };
 }
@@ -117,12 +118,12 @@ export function calibrationChart({ judged }: ReportContent): Chart {
   }));
   const sizes = bins.map(({ rows }) => rows);
   const [least, most] = [Math.min(...sizes), Math.max(...sizes)];
-  const each = least === most ? count(least) : `${count(least)} to ${count(most)}`;
+  const each = most - least < most / 50 ? `about ${count(least)}` : `${count(least)} to ${count(most)}`;
   return {
     id: "calibration",
     title: "Calibration",
     caption: `Each dot is ${each} customers with about the same predicted probability; its height is the share that did churn, with a 95 % interval. On the dotted line, predictions can be taken at their word.`,
-    plot: plot({ title: "predicted probability", domain: SHARE }, { title: "share that churned", domain: SHARE }, [
+    plot: plot({ title: "predicted probability", isShare: true }, { title: "share that churned", isShare: true }, [
       line(DIAGONAL, CHANCE),
       {
         data: { values },
@@ -130,13 +131,7 @@ export function calibrationChart({ judged }: ReportContent): Chart {
         encoding: { y: { field: "low", type: "quantitative" }, y2: { field: "high" } },
       },
       { data: { values }, mark: { type: "point", filled: true, color: MODEL.color, size: 60, opacity: 1 } },
-      ...key(
-        [
-          { style: { ...MODEL, width: 1.5 }, text: "this model" },
-          { style: CHANCE, text: "as predicted" },
-        ],
-        { ...BOTTOM_RIGHT, top: 198 },
-      ),
+      ...key([{ style: CHANCE, text: "just as predicted" }], { ...BOTTOM_RIGHT, top: 226 }),
     ]),
   };
 }
@@ -147,7 +142,7 @@ export function gainsChart(content: ReportContent, points: Points): Chart {
     title: "Cumulative gains",
     caption:
       "Contact customers in the order of their scores: after the share on the bottom, the share on the left of all churners has been reached.",
-    plot: plot({ title: "customers contacted", domain: SHARE }, { title: "churners reached", domain: SHARE }, [
+    plot: plot({ title: "customers contacted", isShare: true }, { title: "churners reached", isShare: true }, [
       line(DIAGONAL, CHANCE),
       ...curves(points, gainsCurve),
       ...key([...keyOf(content), chance], BOTTOM_RIGHT),
@@ -170,7 +165,7 @@ export function liftChart(content: ReportContent, points: Points): Chart {
     title: "Lift",
     caption:
       "Among the customers with the highest scores there are so many times as many churners as among all; when everybody is contacted, just as many.",
-    plot: plot({ title: "customers contacted", domain: SHARE }, { title: "times as many churners", format: "~g" }, [
+    plot: plot({ title: "customers contacted", isShare: true }, { title: "times as many churners", format: "~g" }, [
       horizontal(1, CHANCE),
       ...curves(points, curve),
       ...key([...keyOf(content), chance], TOP_RIGHT),
@@ -184,7 +179,7 @@ export function thresholdChart(content: ReportContent, points: Points): Chart {
   const chosen = content.manifest.threshold.value;
   const at = Math.min(1, chosen);
   const { x, y } = economics ? profitCurve(points.model, economics) : f1Curve(points.model);
-  const x0: Axis = { title: "threshold", domain: SHARE, format: ".1f" };
+  const x0: Axis = { title: "threshold", isShare: true, format: ".2~f" };
   const mark = [
     vertical(digits(at), THRESHOLD),
     label(digits(at), digits(Math.min(...y)), chosen > 1 ? "chosen: nobody" : `chosen: ${figure(chosen)}`, {
@@ -244,7 +239,7 @@ export function scoresChart({ judged: { scores, labels }, manifest }: ReportCont
     title: "Scores of churners and stayers",
     caption:
       "How the predicted probabilities of each group are spread. The less the two overlap, the better the model tells them apart; customers to the right of the dashed line are contacted.",
-    plot: plot({ title: "predicted probability", domain: SHARE }, { title: "share of the group" }, [
+    plot: plot({ title: "predicted probability", isShare: true }, { title: "share of the group" }, [
       area(shares(0), STAYED),
       area(shares(1), CHURNED),
       vertical(digits(at), THRESHOLD),
@@ -254,7 +249,7 @@ export function scoresChart({ judged: { scores, labels }, manifest }: ReportCont
           { style: CHURNED, text: "churned" },
           { style: THRESHOLD, text: "threshold" },
         ],
-        { ...TOP_RIGHT, left: 190 },
+        { ...TOP_RIGHT, left: 180 },
       ),
     ]),
   };

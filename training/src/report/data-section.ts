@@ -26,11 +26,13 @@ export function dataFacts({ data, judged, baseRate, manifest }: ReportContent): 
 export function columnsTable({ manifest: { dataset }, profile, judged, findings }: ReportContent): Html {
   const rows = judged.labels.length;
   const derived = Object.entries(dataset.features ?? {});
+  const summary = (name: string): FeatureReference =>
+    dataset.columns[name]?.type === "boolean" ? asLevels(profile[name], rows) : profile[name];
   const row = (
     name: string,
     kind: string,
     meaning: string,
-  ): Html => html`<tr><th scope="row">${name}<small>${meaning}</small></th><td>${kind}</td><td class="number">${percent(profile[name].missing / rows)}</td><td class="number">${findings[name] === undefined ? "–" : count(findings[name])}</td><td>${picture(profile[name])}</td><td>${spread(profile[name])}</td></tr>
+  ): Html => html`<tr><th scope="row">${name}<small>${meaning}</small></th><td>${kind}</td><td class="number">${percent(profile[name].missing / rows)}</td><td class="number">${findings[name] === undefined ? "–" : count(findings[name])}</td><td>${picture(summary(name))}</td><td>${spread(summary(name))}</td></tr>
 `;
   return table(
     "Columns",
@@ -43,6 +45,14 @@ export function columnsTable({ manifest: { dataset }, profile, judged, findings 
       ...derived.map(([name, expression]) => row(name, "derived", expression)),
     ],
   );
+}
+
+/** A boolean, which is a number to a model, is two levels to a reader. */
+function asLevels(summary: FeatureReference, rows: number): FeatureReference {
+  if (summary.kind === "category") return summary;
+  const present = rows - summary.missing;
+  const yes = Math.round((summary.mean ?? 0) * present);
+  return { kind: "category", missing: summary.missing, counts: { true: yes, false: present - yes } };
 }
 
 /** As many levels as a line holds. */

@@ -8,53 +8,46 @@ import { PLOT_WIDTH, type Plot } from "./vega.ts";
 /** Height of one row of a list, in pixels. */
 const ROW_HEIGHT = 22;
 /** Longer names end in an ellipsis; the tables have them whole. */
-const LABEL_LIMIT = 150;
+const LONGEST_NAME = 24;
+/** Names stand on the left, the axis below. */
+const MARGIN = { left: 176, right: 18, top: 6, bottom: 46 };
 const MOST_ROWS = 24;
 
 interface Interval extends Metric {
   readonly name: string;
 }
 
-/** Values with intervals, one row each, in order. */
-function intervals(rows: readonly Interval[], title: string, format: string, from: Layer[], isBar: boolean): Plot {
-  const values = rows.map(({ name, value, low, high }) => ({
-    name,
+type Kind = "bar" | "dot";
+
+/** Values with intervals, one row each, in order; `behind` is drawn first. */
+function intervals(rows: readonly Interval[], title: string, format: string, kind: Kind, behind: Layer[] = []): Plot {
+  const values = rows.map(({ name, value, low, high }, row) => ({
+    row,
+    name: name.length > LONGEST_NAME ? `${name.slice(0, LONGEST_NAME - 1)}…` : name,
     value: digits(value),
     low: digits(low),
     high: digits(high),
   }));
-  const x = { type: "quantitative" as const, title, axis: { format, tickCount: 4 }, scale: { zero: isBar } };
-  const y = {
-    field: "name",
-    type: "nominal" as const,
-    sort: null,
-    title: null,
-    axis: { labelLimit: LABEL_LIMIT, ticks: false, domain: false, labelColor: "var(--ink)" },
+  const x = { type: "quantitative" as const, title, axis: { format, tickCount: 4 }, scale: { zero: kind === "bar" } };
+  const y = { field: "row", type: "nominal" as const, sort: null, axis: null };
+  const dot = { type: "point" as const, filled: true, color: MODEL.color, size: 60, opacity: 1 };
+  const bar = { type: "bar" as const, color: MODEL.color, height: 10, opacity: 0.85 };
+  const estimate: Layer = { mark: kind === "bar" ? bar : dot, encoding: { x: { field: "value", ...x }, y } };
+  const interval: Layer = {
+    mark: { type: "rule", color: kind === "bar" ? "var(--ink)" : MODEL.color, strokeWidth: 1.5 },
+    encoding: { x: { field: "low", ...x }, x2: { field: "high" }, y },
   };
-  const mark: Layer = isBar
-    ? {
-        mark: { type: "bar", color: MODEL.color, height: 10, opacity: 0.85 },
-        encoding: { x: { field: "value", ...x }, y },
-      }
-    : {
-        mark: { type: "point", filled: true, color: MODEL.color, size: 60, opacity: 1 },
-        encoding: { x: { field: "value", ...x }, y },
-      };
+  const names: Layer = {
+    mark: { type: "text", align: "right", baseline: "middle" },
+    encoding: { x: { value: -8 }, y, text: { field: "name" } },
+  };
   return {
-    width: PLOT_WIDTH,
-    height: rows.length * ROW_HEIGHT + 44,
-    autosize: { type: "fit", contains: "padding" },
-    padding: 4,
+    width: PLOT_WIDTH - MARGIN.left - MARGIN.right,
+    height: rows.length * ROW_HEIGHT,
+    autosize: "none",
+    padding: MARGIN,
     data: { values },
-    layer: [
-      ...from,
-      ...(isBar ? [mark] : []),
-      {
-        mark: { type: "rule", color: isBar ? "var(--ink)" : MODEL.color, strokeWidth: 1.5 },
-        encoding: { x: { field: "low", ...x }, x2: { field: "high" }, y },
-      },
-      ...(isBar ? [] : [mark]),
-    ],
+    layer: [...behind, estimate, interval, names],
   };
 }
 
@@ -66,7 +59,7 @@ export function importanceChart({ importances }: ReportContent): Chart {
     id: "importances",
     title: "What the model looks at",
     caption: `How much worse the predictions get (log-loss) when a column is shuffled among the customers, with a 95 % interval: the longer the bar, the more the model relies on the column.${rest}`,
-    plot: intervals(rows, "increase of the log-loss", "~g", [], true),
+    plot: intervals(rows, "increase of the log-loss", "~g", "bar"),
   };
 }
 
@@ -81,12 +74,8 @@ export function slicesChart({ evaluation }: ReportContent): Chart | undefined {
     id: "slices",
     title: "Groups of customers",
     caption: `ROC AUC within each group, with a 95 % interval; the dotted line is that of all customers. Whose interval lies to the left of it, for them the model works less well.${rest}`,
-    plot: intervals(
-      rows.slice(0, MOST_ROWS),
-      "ROC AUC",
-      ".2f",
-      [vertical(digits(evaluation.metrics.roc_auc.value), CHANCE)],
-      false,
-    ),
+    plot: intervals(rows.slice(0, MOST_ROWS), "ROC AUC", ".2f", "dot", [
+      vertical(digits(evaluation.metrics.roc_auc.value), CHANCE),
+    ]),
   };
 }

@@ -75,7 +75,8 @@ export function confusionFigure({ evaluation, manifest }: ReportContent): Html {
   const cell = (rows: number, meaning: string, kind: string): Html =>
     html`<td class="${kind}"><b>${count(rows)}</b> ${percent(rows / total)}<br><small>${meaning}</small></td>`;
   return html`<figure id="confusion">
-<h3>Decisions</h3>
+<h3>Decisions at the threshold</h3>
+<div class="pair">
 <table class="confusion">
 <thead><tr><td></td><th scope="col">churned</th><th scope="col">stayed</th></tr></thead>
 <tbody>
@@ -83,7 +84,8 @@ export function confusionFigure({ evaluation, manifest }: ReportContent): Html {
 <tr><th scope="row">left alone</th>${cell(falseNegatives, "missed", "wrong")}${cell(trueNegatives, "rightly", "right")}</tr>
 </tbody>
 </table>
-<figcaption>What the threshold of ${figure(manifest.threshold.value)} decides, and what the customers did. ${manifest.threshold.reason}.</figcaption>
+<figcaption>Rows are what the threshold of ${figure(manifest.threshold.value)} decides, columns what the customers did. Why this threshold: ${manifest.threshold.reason}.</figcaption>
+</div>
 </figure>
 `;
 }

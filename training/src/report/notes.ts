@@ -2,6 +2,8 @@
  * What a reader of an evaluation must know before its figures: who judged the model, who did not, and what was made
  * of what the data lack.
  */
+import { count } from "./words.ts";
+
 export interface EvaluationFacts {
   readonly customers: "all" | "holdout";
   readonly rows: number;
@@ -20,28 +22,28 @@ export function evaluationNotes(facts: EvaluationFacts): string[] {
   const unknown = rows - labelledRows;
   return [
     judgesNote(facts),
-    ...(unknown > 0 ? [`Left out, as it is not known yet whether they churn: ${count(unknown)}.`] : []),
+    ...(unknown > 0 ? [`Left out, as it is not known yet whether they churn: ${people(unknown)}.`] : []),
     ...missingColumns.map((column) => `Column "${column}" is not in the data; scored as unknown.`),
     ...(knowsBaseRate ? [] : ["The model does not say its training base rate; that of these customers stands in."]),
   ];
 }
 
 function judgesNote({ customers, isTrainingData, hasKey, judgingRows, trainingSideRows }: EvaluationFacts): string {
-  const judges = count(judgingRows);
+  const judges = people(judgingRows);
   if (isTrainingData && customers === "holdout") {
     return `Judged by ${judges} that were held out of training; on the others of this file the model was trained.`;
   }
   if (isTrainingData) {
-    return `Judged by all ${judges} of the file that the model was trained on, ${trainingSideRows} of whom it has seen: the figures flatter.`;
+    return `Judged by all ${judges} of the file that the model was trained on, ${count(trainingSideRows)} of whom it has seen: the figures flatter.`;
   }
   if (customers === "holdout") return `Judged by ${judges} whose key was held out of training.`;
   if (!hasKey) {
     return `Judged by ${judges}. Without a key column nobody can tell who of them the model was trained on.`;
   }
   return (
-    `Judged by ${judges}. The keys of ${trainingSideRows} are on the training side of the split: where the model was ` +
+    `Judged by ${judges}. The keys of ${count(trainingSideRows)} are on the training side of the split: where the model was ` +
     "trained on earlier rows of theirs, the figures flatter; --customers holdout leaves them out."
   );
 }
 
-const count = (customers: number): string => `${customers} ${customers === 1 ? "customer" : "customers"}`;
+const people = (customers: number): string => `${count(customers)} ${customers === 1 ? "customer" : "customers"}`;

@@ -44,7 +44,8 @@ const POLICY = "default-src 'none'; style-src 'unsafe-inline'; img-src data:";
 export async function renderReport(content: ReportContent): Promise<string> {
   const { manifest, notes } = content;
   const charts = await drawCharts(content);
-  const figures = (...ids: readonly string[]): Html[] => charts.filter(({ id }) => ids.includes(id)).map(figure);
+  const figures = (...ids: readonly string[]): Html[] =>
+    ids.flatMap((id) => charts.filter((chart) => chart.id === id)).map(figure);
   const title = `${manifest.name} ${manifest.version}: evaluation`;
   const page = html`<!doctype html>
 <html lang="en">
@@ -65,15 +66,12 @@ ${notes.map((note) => html`<p class="note">${note}</p>`)}
 </header>
 <main>
 <section aria-label="Key figures" class="tiles">${keyFigures(content)}</section>
-${section("Ranking", "Does it put those who leave before those who stay?", figures("roc", "precision-recall", "gains", "lift", "scores"))}
-${section("Probabilities and decisions", "Can a probability be taken at its word, and what does acting on it bring?", [
-  ...figures("calibration", "profit", "f1"),
-  confusionFigure(content),
-])}
-${section("Columns and groups", "What does it rely on, and does it work for everybody?", [...figures("importances", "slices"), slicesTable(content)])}
-${section("Metrics", "With 95 % bootstrap intervals, beside what other predictors reach on the same customers.", [metricsTable(content)])}
-${section("Data", "The customers that judged the model.", [dataFacts(content), columnsTable(content)])}
-${section("Model", manifest.dataset.description ?? "", [modelFacts(content)])}
+${section("Scores", "Does it put those who leave before those who stay, and can its probabilities be taken at their word?", figures("roc", "precision-recall", "calibration", "gains", "lift", "scores"))}
+${section("Decisions", "What does acting on it bring?", [...figures("profit", "f1"), confusionFigure(content)])}
+${section("Columns and groups", "What does it rely on, and does it work for everybody?", figures("importances", "slices"), [slicesTable(content)])}
+${section("Metrics", "With 95 % bootstrap intervals, beside what other predictors reach on the same customers.", [], [metricsTable(content)])}
+${section("Data", "The customers that judged the model.", [], [dataFacts(content), columnsTable(content)])}
+${section("Model", manifest.dataset.description ?? "", [], [modelFacts(content)])}
 </main>
 </body>
 </html>
@@ -81,19 +79,22 @@ ${section("Model", manifest.dataset.description ?? "", [modelFacts(content)])}
   return page.toString();
 }
 
-function section(title: string, question: string, parts: readonly Html[]): Html {
+function section(title: string, question: string, inGrid: readonly Html[], below: readonly Html[] = []): Html {
   return html`<section>
 <h2>${title}</h2>
 ${question === "" ? NOTHING : html`<p class="question">${question}</p>`}
-<div class="grid">${parts}</div>
+${inGrid.length === 0 ? NOTHING : html`<div class="grid">${inGrid}</div>`}
+${below}
 </section>`;
 }
 
 function figure({ id, title, caption, svg }: DrawnChart): Html {
   return html`<figure id="${id}">
 <h3>${title}</h3>
+<div class="pair">
 <div class="plot" role="img" aria-label="${title}. ${caption}">${trusted(svg)}</div>
 <figcaption>${caption}</figcaption>
+</div>
 </figure>
 `;
 }

@@ -21,32 +21,45 @@ export const STAYED: Style = MODEL;
 export const CHURNED: Style = { color: "var(--red)", dash: [6, 3], width: 2 };
 export const THRESHOLD: Style = { color: "var(--ink)", dash: [3, 3], width: 1.25 };
 
-const PLOT_HEIGHT = 300;
+const FULL_HEIGHT = 300;
+/** Room for axes. Fixed, as nothing here can measure text; so plots side by side also line up. */
+const MARGIN = { left: 58, right: 18, top: 10, bottom: 46 };
+/** Height of the area within the axes, in pixels. */
+export const PLOT_HEIGHT = FULL_HEIGHT - MARGIN.top - MARGIN.bottom;
+/** Height of a line of a key, in pixels. */
+export const KEY_LINE = 20;
 
 export interface Axis {
   readonly title: string;
   /** d3-format; percents by default. */
   readonly format?: string;
-  readonly domain?: readonly [number, number];
+  /** From 0 to 1. */
+  readonly isShare?: boolean;
 }
 
 /** Layers over two quantitative axes. */
 export function plot(x: Axis, y: Axis, layers: readonly Layer[]): Plot {
   return {
-    width: PLOT_WIDTH,
+    width: PLOT_WIDTH - MARGIN.left - MARGIN.right,
     height: PLOT_HEIGHT,
-    autosize: { type: "fit", contains: "padding" },
-    padding: 4,
+    autosize: "none",
+    padding: MARGIN,
     encoding: {
       x: { field: "x", type: "quantitative", ...scaled(x) },
-      y: { field: "y", type: "quantitative", ...scaled(y) },
+      y: { field: "y", type: "quantitative", ...besideMargin(scaled(y)) },
     },
     layer: [...layers],
   };
 }
 
-function scaled({ title, format = ".0%", domain }: Axis) {
-  return { title, axis: { format }, ...(domain && { scale: { domain: [...domain], nice: false } }) };
+function scaled({ title, format = ".0%", isShare = false }: Axis) {
+  if (!isShare) return { title, axis: { format } };
+  return { title, axis: { format, values: [0, 0.25, 0.5, 0.75, 1] }, scale: { domain: [0, 1], nice: false } };
+}
+
+/** Its title stands at the edge, wherever the labels are thought to end. */
+function besideMargin({ axis, ...rest }: ReturnType<typeof scaled>) {
+  return { ...rest, axis: { ...axis, titleX: 10 - MARGIN.left, titleBaseline: "middle" as const } };
 }
 
 export function line({ x, y }: Curve, style: Style): Layer {
@@ -94,7 +107,7 @@ export function key(
   { left, top }: { readonly left: number; readonly top: number },
 ): Layer[] {
   return entries.flatMap(({ style, text }, i): Layer[] => {
-    const y = { value: top + 20 * i };
+    const y = { value: top + KEY_LINE * i };
     const data = { values: [{ text }] };
     return [
       {

@@ -7,8 +7,8 @@ import type { Config, TopLevelSpec } from "vega-lite";
 
 export type Plot = TopLevelSpec;
 
-/** At this width of the plot's page, in pixels, its text has the size given here. */
-export const PLOT_WIDTH = 380;
+/** Pixels; a plot of that width on a page has its text in this size. */
+export const PLOT_WIDTH = 360;
 const FONT_SIZE = 13;
 
 const TEXT = { labelColor: "var(--muted)", titleColor: "var(--muted)" };
@@ -20,6 +20,9 @@ const CONFIG: Config = {
   view: { stroke: null },
   axis: {
     ...TEXT,
+    labelFlush: false,
+    labelLimit: 0,
+    labelOverlap: false,
     labelFontSize: FONT_SIZE,
     titleFontSize: FONT_SIZE,
     titleFontWeight: "normal",

@@ -1,0 +1,77 @@
+/**
+ * The report of a training: the holdout's verdict as `churn evaluate` would give it on the same file. By then the
+ * model is in its place; a report that cannot be written costs a warning, never the model.
+ */
+import { Model, type ModelFiles } from "@churn/contract";
+import type { RowSample } from "./data/row-sample.ts";
+import type { DataSource } from "./data/source.ts";
+import type { Sample, TrainingSet } from "./data/training-set.ts";
+import { permutationImportances } from "./evaluation/importance.ts";
+import type { Logger } from "./logger.ts";
+import { profileFeatures } from "./profile.ts";
+import { evaluationNotes } from "./report/notes.ts";
+import { renderReport } from "./report/page.ts";
+import { stageOutput } from "./staged-output.ts";
+
+/** What a training has at its end. */
+export interface TrainingOutcome {
+  readonly model: ModelFiles;
+  readonly source: DataSource;
+  readonly set: TrainingSet;
+  readonly holdout: Sample;
+  /** The model's scores of the holdout. */
+  readonly scores: Float64Array;
+  /** Rows of the holdout as the file has them. */
+  readonly heldOut: RowSample;
+}
+
+/** @returns the report's path, or null when it could not be written */
+export async function reportTraining(path: string, outcome: TrainingOutcome, log: Logger): Promise<string | null> {
+  const start = performance.now();
+  try {
+    const output = stageOutput(path);
+    try {
+      output.write(await renderTraining(outcome));
+    } catch (error) {
+      output.discard();
+      throw error;
+    }
+    const durationMs = Math.round(performance.now() - start);
+    log.info({ event: "report.written", report: path, durationMs }, "report written");
+    return path;
+  } catch (error) {
+    log.warn(
+      { event: "report.failed", reason: (error as Error).message },
+      `the report could not be written to ${path}`,
+    );
+    return null;
+  }
+}
+
+async function renderTraining({ model, source, set, holdout, scores, heldOut }: TrainingOutcome): Promise<string> {
+  const { manifest, features } = model;
+  const { metrics, confusionMatrix, baselines, slices, lineage, encodings } = manifest;
+  const { sha256, rows, trainingRows, trainingChurners = 0 } = lineage.data;
+  const { labels, truth } = holdout;
+  return renderReport({
+    manifest,
+    data: { path: source.path, sha256, rows, labelledRows: rows },
+    judged: { scores, labels, truth },
+    profile: profileFeatures(features, encodings, holdout.columns, scores).features,
+    evaluation: { metrics, confusionMatrix, baselines, slices },
+    importances: await permutationImportances(new Model(model), heldOut.rows(), lineage.seed),
+    baseRate: trainingChurners / trainingRows,
+    findings: Object.fromEntries(set.findings),
+    notes: evaluationNotes({
+      customers: "holdout",
+      rows,
+      labelledRows: rows,
+      judgingRows: holdout.rows,
+      trainingSideRows: 0,
+      missingColumns: [],
+      isTrainingData: true,
+      hasKey: true,
+      knowsBaseRate: true,
+    }),
+  });
+}
