@@ -30,7 +30,7 @@ test("churn demo --json works in its folder, and tells what the service answered
   });
 
   const { version, metrics, baselines, predictions } = JSON.parse(stdout);
-  assert.deepEqual(readdirSync(out).sort(), ["data", "mlruns", "models"]);
+  assert.deepEqual(readdirSync(out).sort(), ["data", "mlruns", "models", "reports"]);
   assert.equal(readModelDirectory(join(out, "models", "best_model")).manifest.version, version);
   assert(metrics.roc_auc.value > baselines.base_rate.roc_auc.value);
   assert(baselines.truth.roc_auc.value > 0.7);

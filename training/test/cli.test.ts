@@ -16,11 +16,12 @@ import {
 import { tmpdir } from "node:os";
 import { dirname, join } from "node:path";
 import { after, before, describe, test } from "node:test";
+import { setTimeout as sleep } from "node:timers/promises";
 import { fileURLToPath } from "node:url";
 import { Model } from "@churn/contract";
 
 const MAIN = fileURLToPath(new URL("../src/main.ts", import.meta.url));
-const COMMANDS = ["generate", "train", "predict", "demo"];
+const COMMANDS = ["generate", "train", "evaluate", "predict", "demo"];
 
 /** A data set of a made-up gym. */
 const GYM = {
@@ -80,6 +81,11 @@ function contents(folder: string): Record<string, string> {
   return Object.fromEntries(entries.sort());
 }
 
+/** Waits until a command has begun the file that it writes aside. */
+async function hasBegun(folder: string): Promise<void> {
+  while (!readdirSync(folder).some((name) => name.includes(".new-"))) await sleep(10);
+}
+
 function start(folder: string, args: readonly string[], environment: NodeJS.ProcessEnv = {}): ChildProcess {
   const { MLFLOW_TRACKING_URI, MLFLOW_EXPERIMENT_NAME, ...rest } = process.env;
   const env = { ...rest, LOG_LEVEL: "silent", ...environment };
@@ -110,6 +116,7 @@ const churn = (folder: string, args: readonly string[], environment?: NodeJS.Pro
 
 const TRAIN = ["train", "--dataset", "dataset.json", "--data", "gym.csv", "--out", "models/best_model"];
 const QUICK = [...TRAIN, "--n-estimators", "9", "--min-samples-leaf", "5"];
+const EVALUATE = ["evaluate", "--model", "model", "--data", "gym.csv", "--out", "report.html"];
 const PREDICT = ["predict", "--model", "model", "--data", "gym.csv", "--out", "scores.csv"];
 
 async function trained(args: readonly string[] = QUICK, folder: string = workplace()) {
@@ -223,6 +230,12 @@ const BAD_OTHERS: Readonly<Record<string, Bad>> = {
     says: /customers\.xlsx: expected a file name ending in \.parquet or \.csv/,
   },
   "a prediction without data": { args: ["predict"], says: /^error: required option '--data <path>' not specified$/m },
+  "an evaluation without data": { args: ["evaluate"], says: /^error: required option '--data <path>' not specified$/m },
+  "an evaluation without a model": { args: EVALUATE, says: /model: no such model directory: train a model first/ },
+  "customers of an unknown kind": {
+    args: [...EVALUATE, "--customers", "some"],
+    says: /'--customers <which>' argument 'some' is invalid\. Allowed choices are all, holdout\./,
+  },
   "a prediction without a model": { args: PREDICT, says: /model: no such model directory: train a model first/ },
 };
 
@@ -311,6 +324,68 @@ describe("a model", { concurrency: 2 }, () => {
     }
     assert.equal(predictedChurn, lines.filter((line) => line.endsWith(",1")).length);
   });
+
+  test("judged on its training data gives its own figures, in one JSON document, and a report", async () => {
+    const folder = beside();
+
+    const { code, stdout, stderr } = await churn(folder, [...EVALUATE, "--json"], { LOG_LEVEL: "info" });
+
+    const { metrics, baselines, confusionMatrix, slices, version } = Model.load(model).manifest;
+    const found = JSON.parse(stdout);
+    const entries = stderr
+      .trimEnd()
+      .split("\n")
+      .map((line) => JSON.parse(line));
+    const { durationMs, ...last } = entries[1];
+    assert.equal(code, 0);
+    assert.deepEqual(
+      [found.metrics, found.baselines, found.confusionMatrix, found.slices],
+      [metrics, baselines, confusionMatrix, slices],
+    );
+    assert.deepEqual(
+      [found.rows, found.labelledRows, found.customers, found.out],
+      [400, 400, "holdout", "report.html"],
+    );
+    assert.deepEqual(Object.keys(found.importances[0]), ["column", "value", "low", "high"]);
+    assert.match(readFileSync(join(folder, "report.html"), "utf8"), /^<!doctype html>.*<\/html>\n$/s);
+    assert.deepEqual(
+      entries.map(({ plane, event }) => `${plane} ${event}`),
+      ["training evaluate.started", "training evaluate.finished"],
+    );
+    assert.deepEqual([last.rows, last.modelVersion], [found.judgingRows, version]);
+    assert(durationMs > 0);
+  });
+
+  test("judged in a terminal gives a table and says where the report is", async () => {
+    const { code, stdout } = await churn(beside(), EVALUATE);
+
+    assert.equal(code, 0);
+    assert.match(stdout, /^Model \S+\nJudged by \d+ customers that were held out/);
+    assert.match(stdout, /\| ROC AUC +\| 0\.\d{4} +\| 0\.\d{4} – /);
+    assert.match(stdout, /\nReport in report\.html\n$/);
+  });
+
+  test("of another data set judges nothing, and names the column that is not there", () =>
+    refuses(
+      { args: EVALUATE, says: /gym\.csv: expected a column "visits", got "id", "weight", "left"$/m },
+      beside(data("id,weight,left\na,1,yes\nb,2,no\n")),
+    ));
+
+  for (const signal of ["SIGINT", "SIGTERM"] as const) {
+    test(`judged until ${signal} leaves no report, and the old one as it was`, async () => {
+      const folder = beside({ "gym.csv": csv({}, 60_000), "report.html": "old" });
+      const before = contents(folder);
+      const child = start(folder, [...EVALUATE, "--customers", "all"]);
+      const outcome = finish(child);
+      await hasBegun(folder);
+      child.kill(signal);
+
+      const { code, signal: endedBy } = await outcome;
+
+      assert(endedBy === signal || code !== 0, `exit code ${code}`);
+      assert.deepEqual(contents(folder), before);
+    });
+  }
 
   test("has the same content with two threads", async () => {
     assert.equal((await trained([...QUICK, "--n-jobs", "2"])).result.contentSha256, hash);
@@ -406,7 +481,7 @@ describe("the command", { concurrency: 2 }, () => {
       .trimEnd()
       .split("\n")
       .map((line) => JSON.parse(line));
-    const { version, metrics, confusionMatrix, run } = JSON.parse(stdout);
+    const { version, metrics, confusionMatrix, run, report } = JSON.parse(stdout);
     const { truePositives, falsePositives, falseNegatives } = confusionMatrix;
     assert.equal(code, 0);
     assert.match(version, /^\d{8}T\d{6}Z-[0-9a-f]{8}$/);
@@ -414,10 +489,12 @@ describe("the command", { concurrency: 2 }, () => {
     assert.equal(metrics.precision_score.value, truePositives / (truePositives + falsePositives));
     assert.equal(metrics.recall_score.value, truePositives / (truePositives + falseNegatives));
     assert(readdirSync(join(folder, run)).includes("run.json"));
+    assert.equal(report, "reports/training.html");
+    assert.match(readFileSync(join(folder, report), "utf8"), /^<!doctype html>/);
     assert.deepEqual(new Set(entries.map(({ plane }) => plane)), new Set(["training"]));
     assert.deepEqual(
       entries.map(({ event }) => event),
-      ["train.started", "data.loaded", "forest.fitted", "model.evaluated", "train.finished"],
+      ["train.started", "data.loaded", "forest.fitted", "model.evaluated", "report.written", "train.finished"],
     );
   });
 

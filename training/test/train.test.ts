@@ -102,7 +102,7 @@ describe("what training says of a model", () => {
     assert.deepEqual([rows, trainingRows], [MEMBERS.length, trainedOn.length]);
   });
 
-  test("stands beside a guess of the training rows' base rate, and beside the truth", async () => {
+  test("stands beside a guess of the training rows' base rate, contacting all or none, and the truth", async () => {
     const { manifest } = await trainGym();
 
     const labels = labelsOf(held);
@@ -110,7 +110,15 @@ describe("what training says of a model", () => {
     const rate = labelsOf(trainedOn).reduce((sum, label) => sum + label, 0) / trainedOn.length;
     const guess = new Float64Array(held.length).fill(rate);
     const truth = Float64Array.from(held, (member) => member.truth);
+    const { f1_score, precision_score, recall_score } = computeMetrics(
+      { scores: guess, labels },
+      { threshold: 0 },
+      SEED,
+    );
+    const nothing = { value: 0, low: 0, high: 0 };
     assert.deepEqual(manifest.baselines, {
+      contact_everyone: { f1_score, precision_score, recall_score },
+      contact_no_one: { f1_score: nothing, precision_score: nothing, recall_score: nothing },
       base_rate: computeMetrics({ scores: guess, labels }, decision, SEED),
       truth: computeMetrics({ scores: truth, labels }, decision, SEED),
     });

@@ -26,7 +26,7 @@ const PREDICTORS = {
 
 /** A table in a box of its own, in which it scrolls where it is too wide. */
 export function table(caption: string, header: readonly string[], rows: readonly Html[]): Html {
-  return html`<div class="table" role="region" aria-label="${caption}" tabindex="0">
+  return html`<div class="table" role="group" aria-label="${caption}" tabindex="0">
 <table>
 <thead><tr>${header.map((name) => html`<th scope="col">${name}</th>`)}</tr></thead>
 <tbody>
