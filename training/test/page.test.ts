@@ -142,9 +142,9 @@ describe("a report", () => {
 
     assert.match(page, /<dt>Rows<\/dt><dd>700<\/dd>.*\n.*<dt>Label known<\/dt><dd>650<\/dd>/);
     assert.match(page, /visits<small>How often a member comes\.<\/small><\/th><td>integer, per month<\/td>/);
-    assert.match(page, /<td class="number">[\d.]+ %<\/td><td class="number">3<\/td>/);
+    assert.match(page, /<td class="number">[\d.]+\s%<\/td><td class="number">3<\/td>/);
     assert.match(page, /<td>0 · [\d.]+ · 19<\/td>/);
-    assert.match(page, /<td>(true|false) [\d.]+ %, (true|false) [\d.]+ %<\/td>/);
+    assert.match(page, /<td>(true|false) [\d.]+\s%, (true|false) [\d.]+\s%<\/td>/);
     assert.match(page, /fading<small>visits &lt; 2<\/small>/);
   });
 });

@@ -39,7 +39,7 @@ import {
   TRUTH,
   vertical,
 } from "./plot.ts";
-import { count, figure, percent } from "./words.ts";
+import { count, figure, INTERVAL, percent } from "./words.ts";
 
 /** Corners of a plot where a key finds room; pixels. */
 const BOTTOM_RIGHT = { left: 104, top: 186 };
@@ -122,7 +122,7 @@ export function calibrationChart({ judged }: ReportContent): Chart {
   return {
     id: "calibration",
     title: "Calibration",
-    caption: `Each dot is ${each} customers with about the same predicted probability; its height is the share that did churn, with a 95 % interval. On the dotted line, predictions can be taken at their word.`,
+    caption: `Each dot is ${each} customers with about the same predicted probability; its height is the share that did churn, with a ${INTERVAL}. On the dotted line, predictions can be taken at their word.`,
     plot: plot({ title: "predicted probability", isShare: true }, { title: "share that churned", isShare: true }, [
       line(DIAGONAL, CHANCE),
       {

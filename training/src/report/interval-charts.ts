@@ -4,6 +4,7 @@ import type { Chart } from "./charts.ts";
 import type { ReportContent } from "./page.ts";
 import { CHANCE, digits, type Layer, MODEL, vertical } from "./plot.ts";
 import { PLOT_WIDTH, type Plot } from "./vega.ts";
+import { INTERVAL } from "./words.ts";
 
 /** Height of one row of a list, in pixels. */
 const ROW_HEIGHT = 22;
@@ -58,7 +59,7 @@ export function importanceChart({ importances }: ReportContent): Chart {
   return {
     id: "importances",
     title: "What the model looks at",
-    caption: `How much worse the predictions get (log-loss) when a column is shuffled among the customers, with a 95 % interval: the longer the bar, the more the model relies on the column.${rest}`,
+    caption: `How much worse the predictions get (log-loss) when a column is shuffled among the customers, with a ${INTERVAL}: the longer the bar, the more the model relies on the column.${rest}`,
     plot: intervals(rows, "increase of the log-loss", "~g", "bar"),
   };
 }
@@ -73,7 +74,7 @@ export function slicesChart({ evaluation }: ReportContent): Chart | undefined {
   return {
     id: "slices",
     title: "Groups of customers",
-    caption: `ROC AUC within each group, with a 95 % interval; the dotted line is that of all customers. Whose interval lies to the left of it, for them the model works less well.${rest}`,
+    caption: `ROC AUC within each group, with a ${INTERVAL}; the dotted line is that of all customers. Whose interval lies to the left of it, for them the model works less well.${rest}`,
     plot: intervals(rows.slice(0, MOST_ROWS), "ROC AUC", ".2f", "dot", [
       vertical(digits(evaluation.metrics.roc_auc.value), CHANCE),
     ]),

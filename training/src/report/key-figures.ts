@@ -61,7 +61,7 @@ function tile(name: keyof typeof METRIC_LABELS, { value, low, high }: Metric, fr
   return html`<div class="tile">
 <h3>${METRIC_LABELS[name]}</h3>
 <p class="value">${figure(value)}</p>
-<p class="interval">95 %: ${figure(low)} – ${figure(high)}</p>
+<p class="interval">95&nbsp;%: ${figure(low)} – ${figure(high)}</p>
 <div class="meter" style="--at: ${at}%"><i></i></div>
 <p class="ends"><span>${from.name}<br>${figure(from.value)}</span><span>${to.name}<br>${figure(to.value)}</span></p>
 </div>

@@ -3,7 +3,7 @@ import type { Metric, Metrics } from "@churn/contract";
 import { type Html, html, NOTHING } from "./html.ts";
 import type { ReportContent } from "./page.ts";
 import { METRIC_LABELS } from "./text.ts";
-import { count, figure } from "./words.ts";
+import { count, figure, INTERVAL } from "./words.ts";
 
 /** What a metric says, for somebody who meets it for the first time. */
 const MEANINGS: Readonly<Record<keyof typeof METRIC_LABELS, string>> = {
@@ -50,7 +50,7 @@ export function metricsTable({ evaluation: { metrics, baselines } }: ReportConte
       html`<tr><th scope="row">${label}<small>${MEANINGS[name as keyof typeof METRIC_LABELS]}</small></th>${boldCell(metrics[name])}${intervalCell(metrics[name])}${others.map(([other]) => numberCell(baselines[other][name]))}</tr>
 `,
   );
-  return table("Metrics", ["metric", "this model", "95 % interval", ...others.map(([, label]) => label)], rows);
+  return table("Metrics", ["metric", "this model", INTERVAL, ...others.map(([, label]) => label)], rows);
 }
 
 const boldCell = (metric: Metric): Html => html`<td class="number"><b>${figure(metric.value)}</b></td>`;
@@ -71,5 +71,5 @@ export function slicesTable({ evaluation: { slices } }: ReportContent): Html {
 `,
   );
   const labels = [...names.slice(1), last].map((name) => METRIC_LABELS[name as keyof typeof METRIC_LABELS]);
-  return table("Groups of customers", ["group", "customers", METRIC_LABELS.roc_auc, "95 % interval", ...labels], rows);
+  return table("Groups of customers", ["group", "customers", METRIC_LABELS.roc_auc, INTERVAL, ...labels], rows);
 }

@@ -12,8 +12,10 @@ export function figure(value: number): string {
 
 const money = new Intl.NumberFormat("en", { minimumFractionDigits: 2, maximumFractionDigits: 2 });
 
-/** A share: 23.3 %. */
-export const percent = (share: number): string => `${(100 * share).toFixed(1)} %`;
+/** A share: 23.3 %, which no line end parts. */
+export const percent = (share: number): string => `${(100 * share).toFixed(1)}\u00a0%`;
+
+export const INTERVAL = "95\u00a0% interval";
 
 /** A value of a column to four digits: 899.5. */
 export const short = (value: number): string => String(Number(value.toPrecision(4)));
