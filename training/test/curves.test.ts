@@ -95,6 +95,18 @@ describe("curves over customers contacted", () => {
 });
 
 describe("the profit curve", () => {
+  test("of half a million customers is drawn, too", () => {
+    const random = new Random(8);
+    const scores = Float64Array.from({ length: 500_000 }, () => random.uniform());
+    const labels = Uint8Array.from(scores, (score) => +(random.uniform() < score));
+
+    const { x, y } = thin(profitCurve(operatingPoints({ scores, labels }), ECONOMICS));
+
+    assert(x.length < 1000, `${x.length} points`);
+    // Break-even at p · 445 = (1 − p) · 100.
+    assert(Math.abs(x[y.indexOf(y.toSorted().at(-1) as number)] - 100 / 545) < 0.05);
+  });
+
   test("says at each threshold what profit_per_customer is there", () => {
     const [rows] = fixture.cases.map(({ scores, labels }) => scored(scores, labels));
     const { x, y } = profitCurve(operatingPoints(rows), ECONOMICS);

@@ -31,21 +31,23 @@ export interface Curve {
 /** @param scored Scores without NaN. Rows of equal score become one point. */
 export function operatingPoints({ scores, labels }: Scored): OperatingPoints {
   const order = Uint32Array.from(scores.keys()).sort((a, b) => scores[b] - scores[a]);
-  const thresholds = [Number.POSITIVE_INFINITY];
-  const truePositives = [0];
-  const falsePositives = [0];
+  const thresholds = new Float64Array(order.length + 1).fill(Number.POSITIVE_INFINITY, 0, 1);
+  const truePositives = new Float64Array(order.length + 1);
+  const falsePositives = new Float64Array(order.length + 1);
   let churners = 0;
+  let points = 1;
   for (let i = 0; i < order.length; i++) {
     churners += labels[order[i]];
     if (i + 1 < order.length && scores[order[i + 1]] === scores[order[i]]) continue;
-    thresholds.push(scores[order[i]]);
-    truePositives.push(churners);
-    falsePositives.push(i + 1 - churners);
+    thresholds[points] = scores[order[i]];
+    truePositives[points] = churners;
+    falsePositives[points] = i + 1 - churners;
+    points++;
   }
   return {
-    thresholds: Float64Array.from(thresholds),
-    truePositives: Float64Array.from(truePositives),
-    falsePositives: Float64Array.from(falsePositives),
+    thresholds: thresholds.subarray(0, points),
+    truePositives: truePositives.subarray(0, points),
+    falsePositives: falsePositives.subarray(0, points),
     positives: churners,
     negatives: order.length - churners,
   };
@@ -100,17 +102,18 @@ function contactedShare({ truePositives, falsePositives, positives, negatives }:
 
 /** Over thresholds that rise from 0, where everybody is predicted to churn, to 1; above every score stands `values[0]`. */
 function byThreshold(thresholds: Float64Array, values: Float64Array): Curve {
-  const x = thresholds.slice(1).reverse();
-  const y = values.slice(1).reverse();
-  const highest = x[x.length - 1];
-  const [xAbove, yAbove] =
-    highest < 1
-      ? [
-          [highest, 1],
-          [values[0], values[0]],
-        ]
-      : [[], []];
-  return { x: Float64Array.of(0, ...x, ...xAbove), y: Float64Array.of(y[0], ...y, ...yAbove) };
+  const n = thresholds.length - 1;
+  const hasRoomAbove = thresholds[1] < 1;
+  const x = new Float64Array(n + (hasRoomAbove ? 3 : 1));
+  const y = new Float64Array(x.length);
+  x.set(thresholds.subarray(1).toReversed(), 1);
+  y.set(values.subarray(1).toReversed(), 1);
+  y[0] = y[1];
+  if (hasRoomAbove) {
+    x.set([x[n], 1], n + 1);
+    y.fill(values[0], n + 1);
+  }
+  return { x, y };
 }
 
 /**
@@ -146,9 +149,6 @@ export function thin({ x, y }: Curve, tolerance = 0.001): Curve {
 
 /** From the least to the greatest value; 1 where they are the same. */
 function extent(values: Float64Array): number {
-  const [least, greatest] = values.reduce(
-    ([low, high], value) => [Math.min(low, value), Math.max(high, value)],
-    [Number.POSITIVE_INFINITY, Number.NEGATIVE_INFINITY],
-  );
-  return greatest - least || 1;
+  const sorted = values.toSorted();
+  return sorted[sorted.length - 1] - sorted[0] || 1;
 }

@@ -6,6 +6,7 @@ import { setImmediate as turn } from "node:timers/promises";
 import type {
   CategoryEncodings,
   DatasetSpecification,
+  Economics,
   Feature,
   Metric,
   Metrics,
@@ -13,7 +14,9 @@ import type {
   SliceMetrics,
 } from "@churn/contract";
 import { rowsWhere, type Sample, take } from "../data/training-set.ts";
-import { computeMetrics, confusionMatrix, DECISION_METRICS, type Decision } from "./metrics.ts";
+import { contactValues } from "./economics.ts";
+import { computeMetrics, confusionMatrix } from "./metrics.ts";
+import { f1 } from "./threshold.ts";
 
 export type Evaluation = Pick<ModelContent, "metrics" | "confusionMatrix" | "baselines" | "slices">;
 
@@ -28,25 +31,26 @@ export interface EvaluationContext {
   readonly seed: number;
 }
 
-type Measure = (scores: Float64Array, labels: Uint8Array, decision?: Decision) => Promise<Metrics>;
+type Measure = (scores: Float64Array, labels: Uint8Array) => Promise<Metrics>;
 
 /** @param scores P(churn) of each row of the holdout. */
 export async function evaluate(holdout: Sample, scores: Float64Array, context: EvaluationContext): Promise<Evaluation> {
   const { dataset, baseRate, threshold, seed } = context;
   const decision = { threshold, economics: dataset.economics };
-  const measure: Measure = async (values, truths, at = decision) => {
+  const measure: Measure = async (values, truths) => {
     await turn(); // resampling takes a while: progress can be shown, and a signal be seen
-    return computeMetrics({ scores: values, labels: truths }, at, seed);
+    return computeMetrics({ scores: values, labels: truths }, decision, seed);
   };
   const { rows, labels, truth } = holdout;
-  const everyone = await measure(new Float64Array(rows), labels, { ...decision, threshold: 0 });
+  const guess = await measure(new Float64Array(rows).fill(baseRate), labels);
+  const everyone = contactEveryone(guess.average_precision, dataset.economics);
   return {
     metrics: await measure(scores, labels),
     confusionMatrix: confusionMatrix({ scores, labels }, threshold),
     baselines: {
-      base_rate: await measure(new Float64Array(rows).fill(baseRate), labels),
-      contact_everyone: decisionMetrics(everyone, (metric) => metric),
-      contact_no_one: decisionMetrics(everyone, () => NOTHING),
+      base_rate: guess,
+      contact_everyone: everyone,
+      contact_no_one: Object.fromEntries(Object.keys(everyone).map((name) => [name, NOTHING])),
       ...(truth && { truth: await measure(truth, labels) }),
     },
     slices: await measureSlices(holdout, scores, context, measure),
@@ -56,10 +60,26 @@ export async function evaluate(holdout: Sample, scores: Float64Array, context: E
 /** Of nobody contacted: no churner reached, no money made. */
 const NOTHING: Metric = { value: 0, low: 0, high: 0 };
 
-/** The metrics of a policy that has no scores: those of its decisions. */
-function decisionMetrics(metrics: Metrics, change: (metric: Metric) => Metric): Metrics {
-  const names = DECISION_METRICS.filter((name) => metrics[name] !== undefined);
-  return Object.fromEntries(names.map((name) => [name, change(metrics[name])]));
+/**
+ * The metrics of contacting everybody: all follow from the share of churners and rise with it, so do their intervals.
+ *
+ * @param share That share, in [0, 1]: the average precision of a guess that is the same for everyone.
+ */
+function contactEveryone(share: Metric, economics: Economics | undefined): Metrics {
+  const from = (metric: (churners: number) => number): Metric => ({
+    value: metric(share.value),
+    low: metric(share.low),
+    high: metric(share.high),
+  });
+  const worth = economics && contactValues(economics);
+  return {
+    f1_score: from((churners) => f1(churners, 1 - churners, churners)),
+    precision_score: share,
+    recall_score: from(() => 1),
+    ...(worth && {
+      profit_per_customer: from((churners) => churners * worth.churner + (1 - churners) * worth.stayer),
+    }),
+  };
 }
 
 /** The metrics of each group of each slice; a boolean's levels are "false" and "true". */

@@ -24,9 +24,6 @@ const HIGH_QUANTILE = 0.975;
 /** Keeps a logarithm finite; the same as scikit-learn's for float64. */
 const EPSILON = 2 ** -52;
 
-/** Metrics of decisions, not of scores. */
-export const DECISION_METRICS = ["f1_score", "precision_score", "recall_score", "profit_per_customer"] as const;
-
 /** What a metric at the threshold may depend on. */
 export interface Decision {
   readonly threshold: number;

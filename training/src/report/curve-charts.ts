@@ -178,7 +178,7 @@ export function thresholdChart(content: ReportContent, points: Points): Chart {
   const { economics } = content.manifest.dataset;
   const chosen = content.manifest.threshold.value;
   const at = Math.min(1, chosen);
-  const { x, y } = economics ? profitCurve(points.model, economics) : f1Curve(points.model);
+  const { x, y } = thin(economics ? profitCurve(points.model, economics) : f1Curve(points.model));
   const x0: Axis = { title: "threshold", isShare: true, format: ".2~f" };
   const mark = [
     vertical(digits(at), THRESHOLD),
@@ -193,7 +193,7 @@ export function thresholdChart(content: ReportContent, points: Points): Chart {
       title: "F1 by threshold",
       caption:
         "F1 weighs churners missed against stayers contacted. The dashed line is the threshold that was chosen, on customers that are not among these.",
-      plot: plot(x0, { title: "F1", format: ".1f" }, [line(thin({ x, y }), MODEL), ...mark]),
+      plot: plot(x0, { title: "F1", format: ".1f" }, [line({ x, y }, MODEL), ...mark]),
     };
   }
   return {
@@ -203,7 +203,7 @@ export function thresholdChart(content: ReportContent, points: Points): Chart {
       "What contacting every customer with a score from the threshold up earns, per customer. On the left everybody is contacted, on the right no one. The dashed line is the threshold that was chosen, on customers that are not among these.",
     plot: plot(x0, { title: "profit per customer", format: "~s" }, [
       horizontal(0, CHANCE),
-      line(thin({ x, y }), MODEL),
+      line({ x, y }, MODEL),
       ...mark,
     ]),
   };
