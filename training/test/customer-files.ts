@@ -10,7 +10,7 @@ import { after, afterEach, before, beforeEach } from "node:test";
 import { ChurnError, type DatasetSpecification, type ErrorCode } from "@churn/contract";
 import { type DuckDBConnection, DuckDBInstance } from "@duckdb/node-api";
 import { countFindings } from "../src/data/findings.ts";
-import { openCustomers } from "../src/data/reader.ts";
+import { type Labelled, openCustomers } from "../src/data/reader.ts";
 import { findData } from "../src/data/source.ts";
 
 export const GYM: DatasetSpecification = {
@@ -66,7 +66,11 @@ export interface Customers {
   readonly findings: Record<string, number>;
 }
 
-export async function read(path: string, dataset: DatasetSpecification = GYM, labelled = true): Promise<Customers> {
+export async function read(
+  path: string,
+  dataset: DatasetSpecification = GYM,
+  labelled: Labelled = true,
+): Promise<Customers> {
   const reader = await openCustomers(findData(path), dataset, { labelled });
   try {
     const { columns, extraColumns, rows } = reader;

@@ -2,7 +2,7 @@ import assert from "node:assert/strict";
 import { join } from "node:path";
 import { describe, test } from "node:test";
 import { ChurnError, type DatasetSpecification } from "@churn/contract";
-import { openCustomers } from "../src/data/reader.ts";
+import { openCustomers, UNKNOWN_LABEL } from "../src/data/reader.ts";
 import { findData } from "../src/data/source.ts";
 import { duckdb, fails, file, folder, GYM, HEADER, parquet, ROWS, read, row } from "./customer-files.ts";
 
@@ -31,6 +31,34 @@ describe("reading without labels", () => {
       read(file("gym.csv", "id,visits\na,1\n"), GYM, false),
       "CHURN_ERR_DATA_INVALID",
       /expected a column "trainer", got "id", "visits"$/,
+    ));
+});
+
+describe("reading labels of which some are not known yet", () => {
+  test("tells them from the others, in CSV and Parquet", async () => {
+    const csv = file("gym.csv", HEADER + row("yes") + row("") + row("no") + row("  "));
+    const stored = await parquet("gym.parquet", `SELECT * FROM read_csv('${csv}', all_varchar = true)`);
+
+    for (const path of [csv, stored]) {
+      assert.deepEqual((await read(path, GYM, "partly")).labels, [1, UNKNOWN_LABEL, 0, UNKNOWN_LABEL]);
+    }
+  });
+
+  test("needs the target, but not the columns that are nullable", async () => {
+    await fails(
+      read(file("gym.csv", "id,visits,trainer\na,1,true\n"), GYM, "partly"),
+      "CHURN_ERR_DATA_INVALID",
+      /expected a column "left", got "id", "visits", "trainer"$/,
+    );
+    const path = file("gym.csv", "visits,trainer,left\n1,true,yes\n1,true,no\n");
+    assert.deepEqual((await read(path, GYM, "partly")).values.plan, [null, null]);
+  });
+
+  test("needs two classes among those that are known", () =>
+    fails(
+      read(file("gym.csv", HEADER + row("yes") + row("")), GYM, "partly"),
+      "CHURN_ERR_DATA_INSUFFICIENT",
+      /column "left": expected two classes, got only "yes"$/,
     ));
 });
 

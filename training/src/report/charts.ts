@@ -2,18 +2,10 @@
  * The plots of a report, in the order in which a page may show them. What the data do not define (groups without
  * slices, profit without economics) has no plot.
  */
-import {
-  calibrationChart,
-  gainsChart,
-  liftChart,
-  pointsOf,
-  precisionRecallChart,
-  rocChart,
-  scoresChart,
-  thresholdChart,
-} from "./curve-charts.ts";
+import { gainsChart, liftChart, pointsOf, precisionRecallChart, rocChart } from "./curve-charts.ts";
 import { importanceChart, slicesChart } from "./interval-charts.ts";
 import type { ReportContent } from "./page.ts";
+import { calibrationChart, scoresChart, thresholdChart } from "./score-charts.ts";
 import { type Plot, renderSvg } from "./vega.ts";
 
 export interface Chart {

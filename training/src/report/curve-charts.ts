@@ -1,49 +1,35 @@
-/**
- * Plots over two axes: what a model can do at every threshold, whether its probabilities hold, and how they are spread.
- */
-import type { Metric } from "@churn/contract";
-import { calibrationBins } from "../evaluation/calibration.ts";
+/** Plots of what a model can do at every threshold, beside the truth where it is known. */
+import type { Metrics } from "@churn/contract";
 import {
   type Curve,
-  f1Curve,
   gainsCurve,
   liftCurve,
   type OperatingPoints,
   operatingPoints,
   precisionRecallCurve,
-  profitCurve,
   rocCurve,
   thin,
 } from "../evaluation/curves.ts";
 import type { Chart } from "./charts.ts";
 import type { ReportContent } from "./page.ts";
 import {
-  type Axis,
+  BOTTOM_RIGHT,
   CHANCE,
-  CHURNED,
+  DIAGONAL,
   digits,
   horizontal,
   KEY_LINE,
   type KeyEntry,
   key,
   type Layer,
-  label,
   line,
   MODEL,
   PLOT_HEIGHT,
   plot,
-  STAYED,
-  type Style,
-  stroke,
-  THRESHOLD,
+  TOP_RIGHT,
   TRUTH,
-  vertical,
 } from "./plot.ts";
-import { count, figure, INTERVAL, percent } from "./words.ts";
-
-/** Corners of a plot where a key finds room; pixels. */
-const BOTTOM_RIGHT = { left: 104, top: 186 };
-const TOP_RIGHT = { left: 104, top: 12 };
+import { figure, percent } from "./words.ts";
 
 /** What the curves of a page are drawn from: the model's operating points, and the truth's where it is known. */
 export interface Points {
@@ -58,25 +44,21 @@ export function pointsOf({ judged: { scores, labels, truth } }: ReportContent): 
   };
 }
 
-/** A curve of the model and of the truth, with a key that gives each its figure. */
+/** A curve of the model, over that of the truth. */
 function curves(points: Points, curve: (of: OperatingPoints) => Curve): Layer[] {
   const truth = points.truth ? [line(thin(curve(points.truth)), TRUTH)] : [];
   return [...truth, line(thin(curve(points.model)), MODEL)];
 }
 
-function keyOf({ evaluation }: ReportContent, metric?: string): KeyEntry[] {
-  const { metrics, baselines } = evaluation;
-  const entry = (style: Style, name: string, value?: Metric): KeyEntry => ({
-    style,
-    text: value === undefined ? name : `${name}: ${figure(value.value)}`,
-  });
-  const of = (values: Readonly<Record<string, Metric>>) => (metric === undefined ? undefined : values[metric]);
-  const truth = baselines.truth && [entry(TRUTH, "best possible", of(baselines.truth))];
-  return [entry(MODEL, "this model", of(metrics)), ...(truth ?? [])];
+/** Which curve is which, each with its figure if there is one for the whole curve. */
+function keyOf({ evaluation: { metrics, baselines } }: ReportContent, metric?: string): KeyEntry[] {
+  const text = (name: string, values: Metrics): string =>
+    metric === undefined ? name : `${name}: ${figure(values[metric].value)}`;
+  const model = { style: MODEL, text: text("this model", metrics) };
+  return baselines.truth ? [model, { style: TRUTH, text: text("best possible", baselines.truth) }] : [model];
 }
 
 const chance: KeyEntry = { style: CHANCE, text: "by chance" };
-const DIAGONAL: Curve = { x: Float64Array.of(0, 1), y: Float64Array.of(0, 1) };
 
 export function rocChart(content: ReportContent, points: Points): Chart {
   return {
@@ -104,34 +86,6 @@ export function precisionRecallChart(content: ReportContent, points: Points): Ch
       horizontal(digits(rate), CHANCE),
       ...curves(points, precisionRecallCurve),
       ...key(entries, { left: 12, top: rate < 0.35 ? atRate - KEY_LINE * entries.length + 4 : atRate + KEY_LINE }),
-    ]),
-  };
-}
-
-export function calibrationChart({ judged }: ReportContent): Chart {
-  const bins = calibrationBins(judged);
-  const values = bins.map(({ predicted, observed, low, high }) => ({
-    x: digits(predicted),
-    y: digits(observed),
-    low: digits(low),
-    high: digits(high),
-  }));
-  const sizes = bins.map(({ rows }) => rows);
-  const [least, most] = [Math.min(...sizes), Math.max(...sizes)];
-  const each = most - least < most / 50 ? `about ${count(least)}` : `${count(least)} to ${count(most)}`;
-  return {
-    id: "calibration",
-    title: "Calibration",
-    caption: `Each dot is ${each} customers with about the same predicted probability; its height is the share that did churn, with a ${INTERVAL}. On the dotted line, predictions can be taken at their word.`,
-    plot: plot({ title: "predicted probability", isShare: true }, { title: "share that churned", isShare: true }, [
-      line(DIAGONAL, CHANCE),
-      {
-        data: { values },
-        mark: { type: "rule", color: MODEL.color, strokeWidth: 1.5 },
-        encoding: { y: { field: "low", type: "quantitative" }, y2: { field: "high" } },
-      },
-      { data: { values }, mark: { type: "point", filled: true, color: MODEL.color, size: 60, opacity: 1 } },
-      ...key([{ style: CHANCE, text: "just as predicted" }], { ...BOTTOM_RIGHT, top: 226 }),
     ]),
   };
 }
@@ -169,88 +123,6 @@ export function liftChart(content: ReportContent, points: Points): Chart {
       horizontal(1, CHANCE),
       ...curves(points, curve),
       ...key([...keyOf(content), chance], TOP_RIGHT),
-    ]),
-  };
-}
-
-/** Profit where it is known what a contact is worth, otherwise F1: what the threshold was chosen by. */
-export function thresholdChart(content: ReportContent, points: Points): Chart {
-  const { economics } = content.manifest.dataset;
-  const chosen = content.manifest.threshold.value;
-  const at = Math.min(1, chosen);
-  const { x, y } = thin(economics ? profitCurve(points.model, economics) : f1Curve(points.model));
-  const x0: Axis = { title: "threshold", isShare: true, format: ".2~f" };
-  const mark = [
-    vertical(digits(at), THRESHOLD),
-    label(digits(at), digits(Math.min(...y)), chosen > 1 ? "chosen: nobody" : `chosen: ${figure(chosen)}`, {
-      left: at > 0.6,
-      dy: -8,
-    }),
-  ];
-  if (economics === undefined) {
-    return {
-      id: "f1",
-      title: "F1 by threshold",
-      caption:
-        "F1 weighs churners missed against stayers contacted. The dashed line is the threshold that was chosen, on customers that are not among these.",
-      plot: plot(x0, { title: "F1", format: ".1f" }, [line({ x, y }, MODEL), ...mark]),
-    };
-  }
-  return {
-    id: "profit",
-    title: "Profit by threshold",
-    caption:
-      "What contacting every customer with a score from the threshold up earns, per customer. On the left everybody is contacted, on the right no one. The dashed line is the threshold that was chosen, on customers that are not among these.",
-    plot: plot(x0, { title: "profit per customer", format: "~s" }, [
-      horizontal(0, CHANCE),
-      line({ x, y }, MODEL),
-      ...mark,
-    ]),
-  };
-}
-
-const HISTOGRAM_BINS = 40;
-
-export function scoresChart({ judged: { scores, labels }, manifest }: ReportContent): Chart {
-  const shares = (label: 0 | 1): Curve => {
-    const counts = new Float64Array(HISTOGRAM_BINS);
-    for (let row = 0; row < scores.length; row++) {
-      if (labels[row] === label) counts[Math.min(HISTOGRAM_BINS - 1, Math.floor(scores[row] * HISTOGRAM_BINS))]++;
-    }
-    const total = counts.reduce((sum, n) => sum + n, 0);
-    return {
-      x: Float64Array.from({ length: HISTOGRAM_BINS + 1 }, (_, i) => i / HISTOGRAM_BINS),
-      y: Float64Array.of(...counts.map((n) => n / total), 0),
-    };
-  };
-  const area = (curve: Curve, style: Style): Layer => ({
-    data: { values: Array.from(curve.x, (x, i) => ({ x, y: digits(curve.y[i]) })) },
-    mark: {
-      type: "area",
-      interpolate: "step-after",
-      color: style.color,
-      fillOpacity: 0.14,
-      line: { ...stroke(style), strokeWidth: 1.75 },
-    },
-  });
-  const at = Math.min(1, manifest.threshold.value);
-  return {
-    id: "scores",
-    title: "Scores of churners and stayers",
-    caption:
-      "How the predicted probabilities of each group are spread. The less the two overlap, the better the model tells them apart; customers to the right of the dashed line are contacted.",
-    plot: plot({ title: "predicted probability", isShare: true }, { title: "share of the group" }, [
-      area(shares(0), STAYED),
-      area(shares(1), CHURNED),
-      vertical(digits(at), THRESHOLD),
-      ...key(
-        [
-          { style: STAYED, text: "stayed" },
-          { style: CHURNED, text: "churned" },
-          { style: THRESHOLD, text: "threshold" },
-        ],
-        { ...TOP_RIGHT, left: 180 },
-      ),
     ]),
   };
 }

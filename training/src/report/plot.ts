@@ -29,6 +29,12 @@ export const PLOT_HEIGHT = FULL_HEIGHT - MARGIN.top - MARGIN.bottom;
 /** Height of a line of a key, in pixels. */
 export const KEY_LINE = 20;
 
+/** Corners of a plot where a key finds room, in pixels. */
+export const BOTTOM_RIGHT = { left: 104, top: 186 };
+export const TOP_RIGHT = { left: 104, top: 12 };
+
+export const DIAGONAL: Curve = { x: Float64Array.of(0, 1), y: Float64Array.of(0, 1) };
+
 export interface Axis {
   readonly title: string;
   /** d3-format; percents by default. */
