@@ -6,7 +6,6 @@
  * Of the file that a model was trained on, only the held-out customers judge it, so its figures come out as the
  * model has them itself.
  */
-import { extname } from "node:path";
 import { ChurnError, Model, type ModelManifest } from "@churn/contract";
 import { type JudgedSet, type JudgingCustomers, readJudgedSet } from "./data/judged-set.ts";
 import { type CustomerReader, openCustomers } from "./data/reader.ts";
@@ -17,6 +16,7 @@ import { type Importance, importanceSample, permutationImportances } from "./eva
 import { profileFeatures } from "./profile.ts";
 import { evaluationNotes } from "./report/notes.ts";
 import { type ReportContent, renderReport } from "./report/page.ts";
+import { checkReportPath } from "./report/path.ts";
 import { stageOutput } from "./staged-output.ts";
 
 export interface EvaluateOptions {
@@ -58,9 +58,7 @@ export interface EvaluateResult extends Evaluation {
  */
 export async function evaluateModel(options: EvaluateOptions): Promise<EvaluateResult> {
   const { out } = options;
-  if (extname(out).toLowerCase() !== ".html") {
-    throw new ChurnError("CHURN_ERR_OPTION_INVALID", `${out}: expected a file name ending in .html`);
-  }
+  checkReportPath(out);
   const model = Model.load(options.model);
   const source = findData(options.data);
   const output = stageOutput(out);

@@ -29,6 +29,7 @@ import type { Logger } from "./logger.ts";
 import { describeModel } from "./model-card.ts";
 import { profileFeatures, typicalCustomer } from "./profile.ts";
 import { championVersion, checkLedger, recordReplacement } from "./registry/ledger.ts";
+import { checkReportPath } from "./report/path.ts";
 import { type TrackingTarget, writeRun } from "./tracking/run.ts";
 import { reportTraining } from "./training-report.ts";
 
@@ -64,6 +65,7 @@ export interface TrainResult {
 export async function train(options: TrainOptions): Promise<TrainResult> {
   const { log, seed, parameters, now, onProgress = () => {} } = options;
   checkForestParameters(parameters);
+  if (options.report !== undefined) checkReportPath(options.report);
   checkReplaceable(options.out);
   checkLedger(options.out);
   const started = now();

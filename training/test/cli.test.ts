@@ -193,6 +193,10 @@ const BAD_TRAINING: Readonly<Record<string, Bad>> = {
     args: [...TRAIN, "--n-estimators", "0"],
     says: /option '--n-estimators <n>' argument '0' is invalid\. Expected a whole number in \[1, 10000\], got "0"/,
   },
+  "a report that is no page": {
+    args: [...TRAIN, "--report", "gym.csv"],
+    says: /gym\.csv: expected a file name ending in \.html$/m,
+  },
   "text for a depth": { args: [...TRAIN, "--max-depth", "deep"], says: /'--max-depth <n>' .* got "deep"/ },
   "a share of features that is zero": {
     args: [...TRAIN, "--max-features", "0"],

@@ -36,7 +36,7 @@ export interface ReportContent {
   readonly notes: readonly string[];
 }
 
-const STYLE = readFileSync(new URL("page.css", import.meta.url), "utf8");
+const STYLE = new URL("page.css", import.meta.url);
 /** Tells the browser to load nothing, whatever the page may hold. */
 const POLICY = "default-src 'none'; style-src 'unsafe-inline'; img-src data:";
 
@@ -55,7 +55,7 @@ export async function renderReport(content: ReportContent): Promise<string> {
 <meta name="color-scheme" content="light dark">
 <meta http-equiv="Content-Security-Policy" content="${POLICY}">
 <title>${title}</title>
-<style>${trusted(STYLE)}</style>
+<style>${trusted(readFileSync(STYLE, "utf8"))}</style>
 </head>
 <body>
 <header>
