@@ -21,7 +21,7 @@ import {
 } from "node:fs";
 import { availableParallelism, tmpdir } from "node:os";
 import { join } from "node:path";
-import { after, before, test } from "node:test";
+import { after, test } from "node:test";
 import { fileURLToPath } from "node:url";
 import { churn } from "../bench/command.ts";
 import { Random } from "../training/src/random.ts";
@@ -31,9 +31,10 @@ const SEED = 20261125;
 const MAIN = fileURLToPath(new URL("../training/src/main.ts", import.meta.url));
 
 /** Good files, made once; each invocation gets a copy of its own to break. */
-let original: string;
-before(() => {
-  original = mkdtempSync(join(tmpdir(), "churn-fuzz-"));
+const original = mkdtempSync(join(tmpdir(), "churn-fuzz-"));
+after(() => rmSync(original, { recursive: true, force: true }));
+
+function makeGoodFiles(): void {
   const at = (...path: string[]): string => join(original, ...path);
   mkdirSync(at("gym"));
   writeFileSync(at("gym", "dataset.json"), JSON.stringify(GYM, null, 1));
@@ -56,8 +57,7 @@ before(() => {
   writeFileSync(at("text.txt"), "not a table\n");
   mkdirSync(at("empty"));
   rmSync(at("mlruns"), { recursive: true, force: true });
-});
-after(() => rmSync(original, { recursive: true, force: true }));
+}
 
 const GYM = {
   name: "gym",
@@ -321,7 +321,7 @@ async function fault(number: number): Promise<{ readonly code: number | null; re
   try {
     const before = contents(folder);
     const { code, stderr } = await run(folder, args);
-    const complaint = judge(code, stderr, code === 0 || before.join("\n") === contents(folder).join("\n"));
+    const complaint = judge(args, code, stderr, code === 0 || before.join("\n") === contents(folder).join("\n"));
     return {
       code,
       fault:
@@ -332,14 +332,16 @@ async function fault(number: number): Promise<{ readonly code: number | null; re
   }
 }
 
-function judge(code: number | null, stderr: string, isUnchanged: boolean): string | undefined {
+function judge(args: readonly string[], code: number | null, stderr: string, isUnchanged: boolean): string | undefined {
   if (code === 0) return /\n {4}at /.test(stderr) ? `succeeded with a stack: ${stderr}` : undefined;
   if (code !== 2) return `exit code ${code}: ${stderr}`;
+  if (args.length === 0) return stderr.startsWith("Usage: churn") ? undefined : `expected the usage, got ${stderr}`;
   if (!/^(churn|error): [^\n]+\n$/.test(stderr)) return `expected one line, got ${JSON.stringify(stderr)}`;
   return isUnchanged ? undefined : `something was written, after: ${stderr}`;
 }
 
 test(`${INVOCATIONS} random command lines succeed, or are refused in one line with nothing written`, async () => {
+  makeGoodFiles();
   const faults: string[] = [];
   const codes = new Map<number | null, number>();
   let next = 0;

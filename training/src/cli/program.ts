@@ -43,7 +43,10 @@ async function buildProgram([name = ""]: readonly string[]): Promise<Command> {
     );
   const asked = Object.hasOwn(COMMANDS, name) ? [COMMANDS[name]] : Object.values(COMMANDS);
   for (const command of asked) program.addCommand(await command());
-  for (const command of [program, ...program.commands]) command.exitOverride().allowExcessArguments(false);
+  for (const command of [program, ...program.commands]) {
+    command.exitOverride().allowExcessArguments(false);
+    command.configureOutput({ outputError: (text, write) => write(`${oneLine(text.trimEnd())}\n`) });
+  }
   return program;
 }
 
@@ -51,12 +54,15 @@ async function buildProgram([name = ""]: readonly string[]): Promise<Command> {
 function explain(error: unknown): number {
   if (error instanceof CommanderError) return error.exitCode === 0 ? 0 : 2; // commander has printed it
   if (error instanceof ChurnError) {
-    process.stderr.write(`churn: ${error.message}\n`);
+    process.stderr.write(`churn: ${oneLine(error.message)}\n`);
     return error.code === "CHURN_ERR_FILE_UNWRITABLE" && !isWrongPlace(error.cause) ? 1 : 2;
   }
   process.stderr.write(`churn: unexpected failure, please report it: ${(error as Error)?.stack ?? error}\n`);
   return 1;
 }
+
+/** A message is one line, whatever the path it names or the advice that follows. */
+const oneLine = (message: string): string => message.replaceAll(/\n(?=\()/g, " ").replaceAll("\n", "\\n");
 
 /** A place where nothing can be written is wrong use; a disk that is full is not. */
 function isWrongPlace(reason: unknown): boolean {
