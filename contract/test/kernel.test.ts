@@ -111,6 +111,36 @@ describe("the kernel gives the mean of the trees, walked node by node, bit for b
   }
 });
 
+describe("a table gets the doubles that its rows get one by one, with", () => {
+  /** Numbers of rows around the borders of blocks, for the shapes of many features. */
+  const ROWS = [0, 1, 2, 93, 94, 256, 257, 700];
+  for (const [index, [name, shape]] of SHAPES.entries()) {
+    test(name, () => {
+      const random = seededRandom(100 + index);
+      const forest = randomForest(random, shape);
+      const kernel = new ForestKernel(forest);
+      const rows = Array.from({ length: Math.max(...ROWS) }, () => randomRow(forest, random));
+      const expected = rows.map((row) => kernel.predictProba(row));
+      for (const n of ROWS) {
+        const columns = Array.from({ length: shape.nFeatures }, (_, f) =>
+          Float32Array.from({ length: n }, (_, i) => rows[i][f]),
+        );
+
+        assert.deepEqual([...kernel.predictColumns(columns, n)], expected.slice(0, n));
+      }
+    });
+  }
+
+  test("so many rows that they are several blocks", () => {
+    const n = 150_000;
+    const kernel = new ForestKernel(stump(1));
+    const column = Float32Array.from({ length: n }, (_, i) => (i % 3) - 1 || Number.NaN);
+
+    const expected = Float64Array.from(column, (x) => (x <= 0 ? 0.25 : 0.75));
+    assert.deepEqual(kernel.predictColumns([column], n), expected);
+  });
+});
+
 const DIRECTIONS = [
   [0, Number.NaN, 0.25],
   [1, Number.NaN, 0.75],
