@@ -28,22 +28,23 @@ export function stageOutput(path: string): StagedOutput {
   const target = resolve(path);
   const temporaryPath = asidePath(target);
   const madeFolders: string[] = [];
-  try {
-    makeFolders(dirname(target), madeFolders);
-    if (isFolder(target)) throw Object.assign(new Error("there is a folder of that name"), { code: "EISDIR" });
-    removeAbandoned(target);
-    writeFileSync(temporaryPath, "");
-  } catch (error) {
-    removeFolders(madeFolders);
-    throw unwritable(path, error);
-  }
 
   const discard = () => {
     forget();
     rmSync(temporaryPath, { force: true });
     removeFolders(madeFolders);
   };
-  const forget = onExit(discard);
+  const forget = onExit(discard); // before the first folder is made: a signal may come at any time
+
+  try {
+    makeFolders(dirname(target), madeFolders);
+    if (isFolder(target)) throw Object.assign(new Error("there is a folder of that name"), { code: "EISDIR" });
+    removeAbandoned(target);
+    writeFileSync(temporaryPath, "");
+  } catch (error) {
+    discard();
+    throw unwritable(path, error);
+  }
 
   const commit = () => {
     try {
