@@ -58,7 +58,7 @@ export interface DatasetSpecification {
 export const TRUTH_COLUMN = "churn_truth";
 
 /** Columns of batch predictions, beside the key. */
-const PREDICTION_COLUMNS: ReadonlySet<string> = new Set(["churn_probability", "churn_prediction"]);
+const PREDICTION_COLUMNS: ReadonlySet<string> = new Set(["churn_probability", "churn_prediction", "expected_profit"]);
 
 /** Names that a JavaScript object or a JSON Schema of such a field would misunderstand. */
 const RESERVED_NAMES: ReadonlySet<string> = new Set(["__proto__", "$ref", "$id", "properties"]);

@@ -109,8 +109,7 @@ async function judge(
   onProgress("shuffling columns");
   const importances = await permutationImportances(model, sample.rows(), seed);
   const { rows, missingColumns, extraColumns } = reader;
-  const { labelledRows, trainingSideRows } = set;
-  const findings = Object.fromEntries(set.findings);
+  const { labelledRows, trainingSideRows, findings } = set;
   const facts = { customers, rows, labelledRows, judgingRows: set.rows, trainingSideRows, missingColumns };
   const notes = evaluationNotes({ ...facts, isTrainingData, hasKey, knowsBaseRate: knownRate !== undefined });
   return {

@@ -1,26 +1,44 @@
 /**
- * Batch prediction: a file of customers into a file of scores, in bounded memory, in the order of the rows.
+ * Batch prediction: a file of customers into a file of scores, in bounded memory. The scores stand in the order of the
+ * rows, or, when only the customers most worth a contact are wanted, with the best first.
+ *
+ *     read ─▶ count what is odd ─▶ score, on all threads ─▶ decide ─▶ (keep the top) ─▶ write
  */
 import { existsSync, realpathSync } from "node:fs";
-import { ChurnError, Model } from "@churn/contract";
-import { countFindings } from "./data/findings.ts";
-import { type CustomerReader, openCustomers } from "./data/reader.ts";
-import { findData } from "./data/source.ts";
-import type { TableBlock, TableColumn } from "./data/table-block.ts";
+import { availableParallelism } from "node:os";
+import { ChurnError, Model, readModelDirectory } from "@churn/contract";
+import { countsOf, countValues, type ValueCounts } from "./data/findings.ts";
+import { type CustomerTable, openCustomers } from "./data/reader.ts";
+import { type DataSource, findData } from "./data/source.ts";
+import type { TableBlock } from "./data/table-block.ts";
 import { writeTable } from "./data/table-writer.ts";
+import { type Scores, ScoreTable } from "./scores.ts";
+import { type Scorer, startScoring } from "./scoring-pool.ts";
+import { topScores } from "./top-scores.ts";
 
 export interface PredictOptions {
   readonly model: string;
   readonly data: string;
   readonly out: string;
+  /** Write only so many customers: those most worth a contact. All, in the order of the rows, without it. */
+  readonly top?: number | undefined;
+  /** Threads; all processors without it. Does not change the result. */
+  readonly nJobs?: number | undefined;
   readonly onProgress?: (rows: number) => void;
 }
 
 export interface PredictResult {
+  /** Customers scored. */
   readonly rows: number;
+  /** Customers written: fewer with `top`. */
+  readonly written: number;
   readonly predictedChurn: number;
   readonly modelVersion: string;
-  /** Values outside the specification's bounds, and levels that the model has not seen: column → how many. */
+  /** Levels that the model has not seen, scored as unknown: column → how many. */
+  readonly unknownLevels: Readonly<Record<string, number>>;
+  /** Missing values, scored as unknown: column → how many. */
+  readonly missing: Readonly<Record<string, number>>;
+  /** Values outside the specification's bounds, scored as they are: column → how many. */
   readonly findings: Readonly<Record<string, number>>;
   /** Nullable columns that a file does not have; scored as unknown. */
   readonly missingColumns: readonly string[];
@@ -28,55 +46,80 @@ export interface PredictResult {
   readonly extraColumns: readonly string[];
 }
 
-/** Writes the key column if there is one, `churn_probability` and `churn_prediction`. */
-export async function predict({ model: directory, data, out, onProgress }: PredictOptions): Promise<PredictResult> {
-  const model = Model.load(directory);
+/**
+ * Writes the key column if there is one, `churn_probability`, `churn_prediction` and, with economics,
+ * `expected_profit`: what contacting the customer gains on average.
+ */
+export async function predict(options: PredictOptions): Promise<PredictResult> {
+  const { out, top, nJobs = availableParallelism(), onProgress = () => {} } = options;
+  const files = readModelDirectory(options.model);
+  const model = new Model(files);
   const { dataset, version } = model.manifest;
-  const source = findData(data);
-  if (source.files.some((file) => isSameFile(file, out))) {
-    throw new ChurnError(
-      "CHURN_ERR_OPTION_INVALID",
-      `${out}: the scores would replace the customers: name another file with --out`,
-    );
-  }
+  const source = findData(options.data);
+  checkOut(source, out);
   const reader = await openCustomers(source, dataset, { labelled: false });
-  const findings = new Map<string, number>();
+  const scorer = startScoring(files, reader, nJobs);
+  const table = new ScoreTable(model, dataset.key !== undefined && reader.columns.includes(dataset.key));
+  const counts: ValueCounts = new Map();
+  let rows = 0;
   let predictedChurn = 0;
 
-  async function* score(): AsyncGenerator<TableBlock> {
-    for await (const table of reader.tables()) {
-      countFindings(dataset, table, findings, (name, level) => model.encoder.knowsLevel(name, level));
-      const probabilities = model.predictTable(table);
-      const decisions = Int32Array.from(probabilities, (probability) => model.decide(probability));
-      predictedChurn += decisions.reduce((sum, decision) => sum + decision, 0);
-      yield { rows: table.rows, columns: [...(table.keys ? [table.keys] : []), probabilities, decisions] };
+  async function* customers(): AsyncGenerator<CustomerTable> {
+    for await (const customers of reader.tables()) {
+      countValues(dataset, customers, counts, (name, level) => model.encoder.knowsLevel(name, level));
+      yield customers;
     }
   }
+  async function* scores(): AsyncGenerator<Scores> {
+    for await (const scored of scoreInOrder(customers(), scorer)) {
+      for (const probability of scored.probabilities) predictedChurn += model.decide(probability);
+      rows += scored.probabilities.length;
+      onProgress(rows);
+      yield scored;
+    }
+  }
+  async function* blocks(): AsyncGenerator<TableBlock> {
+    const wanted = top === undefined ? scores() : topScores(scores(), top, table.profit);
+    for await (const scored of wanted) yield table.block(scored);
+  }
   try {
-    const rows = await writeTable(out, scoreColumns(reader, dataset.key), score(), onProgress);
+    const written = await writeTable(out, table.columns, blocks());
     return {
       rows,
+      written,
       predictedChurn,
       modelVersion: version,
-      findings: Object.fromEntries(findings),
+      unknownLevels: countsOf(counts, "unknownLevels"),
+      missing: countsOf(counts, "missing"),
+      findings: countsOf(counts, "outOfRange"),
       missingColumns: reader.missingColumns,
       extraColumns: reader.extraColumns,
     };
   } finally {
+    await scorer.close();
     reader.close();
   }
 }
 
-/** Also by way of a link. */
-function isSameFile(file: string, other: string): boolean {
-  return existsSync(other) && realpathSync(file) === realpathSync(other);
+/** @throws CHURN_ERR_OPTION_INVALID when the scores would replace the customers, also by way of a link */
+function checkOut({ files }: DataSource, out: string): void {
+  if (!existsSync(out) || !files.some((file) => realpathSync(file) === realpathSync(out))) return;
+  throw new ChurnError(
+    "CHURN_ERR_OPTION_INVALID",
+    `${out}: the scores would replace the customers: name another file with --out`,
+  );
 }
 
-function scoreColumns(reader: CustomerReader, key: string | undefined): TableColumn[] {
-  const hasKey = key !== undefined && reader.columns.includes(key);
-  return [
-    ...(hasKey ? [{ name: key, type: "VARCHAR" } as const] : []),
-    { name: "churn_probability", type: "DOUBLE" },
-    { name: "churn_prediction", type: "INTEGER" },
-  ];
+/** Keeps the scorer busy with tables ahead of the one whose turn it is. */
+async function* scoreInOrder(tables: AsyncIterable<CustomerTable>, scorer: Scorer): AsyncGenerator<Scores> {
+  const ahead: { readonly keys: Scores["keys"]; readonly answer: Promise<Float64Array> }[] = [];
+  for await (const table of tables) {
+    const answer = scorer.score(table);
+    answer.catch(() => {}); // it is awaited in its turn; a failure before that is not unhandled
+    ahead.push({ keys: table.keys, answer });
+    if (ahead.length < scorer.inFlight) continue;
+    const [{ keys, answer: next }] = ahead.splice(0, 1);
+    yield { keys, probabilities: await next };
+  }
+  for (const { keys, answer } of ahead) yield { keys, probabilities: await answer };
 }

@@ -161,7 +161,7 @@ export async function train(options: TrainOptions): Promise<TrainResult> {
     directory: options.out,
     run,
     report,
-    findings: Object.fromEntries(set.findings),
+    findings: set.findings,
     extraColumns,
   };
 }

@@ -61,7 +61,7 @@ async function renderTraining({ model, source, set, holdout, scores, heldOut }: 
     evaluation: { metrics, confusionMatrix, baselines, slices },
     importances: await permutationImportances(new Model(model), heldOut.rows(), lineage.seed),
     baseRate: trainingChurners / trainingRows,
-    findings: Object.fromEntries(set.findings),
+    findings: set.findings,
     notes: evaluationNotes({
       customers: "holdout",
       rows,

@@ -9,7 +9,7 @@ import { dirname, join } from "node:path";
 import { after, afterEach, before, beforeEach } from "node:test";
 import { ChurnError, type DatasetSpecification, type ErrorCode } from "@churn/contract";
 import { type DuckDBConnection, DuckDBInstance } from "@duckdb/node-api";
-import { countFindings } from "../src/data/findings.ts";
+import { countValues, type ValueCounts, violations } from "../src/data/findings.ts";
 import { type Labelled, openCustomers } from "../src/data/reader.ts";
 import { findData } from "../src/data/source.ts";
 
@@ -78,9 +78,9 @@ export async function read(
       ...{ columns, extraColumns, rows, labels: [], keys: [], truth: [], values: {}, levels: {} },
       findings: {},
     };
-    const findings = new Map<string, number>();
+    const counts: ValueCounts = new Map();
     for await (const table of reader.tables()) {
-      countFindings(dataset, table, findings);
+      countValues(dataset, table, counts);
       found.labels.push(...(table.labels ?? []));
       found.keys.push(...(table.keys ?? []));
       found.truth.push(...(table.truth ?? []));
@@ -91,7 +91,7 @@ export async function read(
         if (!isNumeric) found.levels[name] = column.levels;
       }
     }
-    return { ...found, findings: Object.fromEntries(findings) };
+    return { ...found, findings: violations(dataset, counts) };
   } finally {
     reader.close();
   }

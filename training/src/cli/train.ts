@@ -2,7 +2,7 @@
 import type { ForestParameters } from "@churn/contract";
 import { Command, Option } from "commander";
 import { FOREST_PARAMETERS } from "../forest/parameters.ts";
-import { confusionSentence, dataNotes, metricsTable } from "../report/text.ts";
+import { confusionSentence, countNotes, extraColumnsNote, metricsTable } from "../report/text.ts";
 import { trackingTarget } from "../tracking/run.ts";
 import { type TrainResult, train } from "../train.ts";
 import { type Context, createContext, numberIn, OUTPUT_OPTIONS, type OutputOptions, wholeNumber } from "./context.ts";
@@ -96,7 +96,8 @@ function trainingSummary({ manifest, directory, run, report, findings, extraColu
     "",
     `Threshold ${threshold.value.toFixed(4)}: ${threshold.reason}`,
     confusionSentence(manifest.confusionMatrix),
-    ...dataNotes(findings, extraColumns),
+    ...countNotes("values outside the specification", findings),
+    ...extraColumnsNote(extraColumns),
     `Model ${manifest.version} in ${directory}`,
     ...(run === null ? [] : [`Run in ${run}`]),
     ...(report === null ? [] : [`Report in ${report}`]),

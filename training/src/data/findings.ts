@@ -1,32 +1,74 @@
 /**
- * Findings: values in a file that the specification does not allow. They are counted and reported, not
- * refused: one odd cell must not stop a night's work.
+ * What the cells of a file hold beside proper values: nothing, levels that are not known, numbers out of bounds. They
+ * are counted and reported, not refused: one odd cell must not stop a night's work.
  */
-import { type DatasetSpecification, MISSING_CODE, type Table } from "@churn/contract";
+import { type CategoryColumn, type DatasetSpecification, MISSING_CODE, type Table } from "@churn/contract";
+
+/** Counts of one column. */
+export interface ColumnCounts {
+  missing: number;
+  /** Levels that `KnowsLevel` does not know. */
+  unknownLevels: number;
+  /** Numbers outside the specification's bounds, without an end, or broken where whole ones are expected. */
+  outOfRange: number;
+}
+
+/** Column → its counts, for each feature column. */
+export type ValueCounts = Map<string, ColumnCounts>;
 
 /** Whether a category's level is one of those that a model, or the specification, knows. */
 export type KnowsLevel = (column: string, level: string) => boolean;
 
-/** Counts what a request would be refused for, or warned of as an unknown level. */
-export function countFindings(
+/** Adds a table's values to the counts. */
+export function countValues(
   dataset: DatasetSpecification,
   table: Table,
-  findings: Map<string, number>,
+  counts: ValueCounts,
   knowsLevel: KnowsLevel = (name, level) => dataset.columns[name].values?.includes(level) ?? true,
 ): void {
   for (const [name, column] of table.columns) {
-    const { type, nullable = false, minimum = -Infinity, maximum = Infinity } = dataset.columns[name];
-    const isAllowed = (value: number): boolean =>
-      Number.isFinite(value) && value >= minimum && value <= maximum && (type !== "integer" || Number.isInteger(value));
-    const isLevelKnown = column instanceof Float64Array ? [] : column.levels.map((level) => knowsLevel(name, level));
-    let count = 0;
-    for (let i = 0; i < table.rows; i++) {
-      const value = column instanceof Float64Array ? column[i] : column.codes[i];
-      const isMissing = column instanceof Float64Array ? Number.isNaN(value) : value === MISSING_CODE;
-      if (isMissing) count += nullable ? 0 : 1;
-      else if (column instanceof Float64Array) count += isAllowed(value) ? 0 : 1;
-      else count += isLevelKnown[value] ? 0 : 1;
-    }
-    if (count > 0) findings.set(name, (findings.get(name) ?? 0) + count);
+    const count = counts.get(name) ?? { missing: 0, unknownLevels: 0, outOfRange: 0 };
+    counts.set(name, count);
+    if (column instanceof Float64Array) countNumbers(dataset, name, column, count);
+    else countLevels(column, (level) => knowsLevel(name, level), count);
   }
+}
+
+function countNumbers(dataset: DatasetSpecification, name: string, values: Float64Array, count: ColumnCounts): void {
+  const { type, minimum = -Number.MAX_VALUE, maximum = Number.MAX_VALUE } = dataset.columns[name];
+  const isWhole = type === "integer";
+  for (let i = 0; i < values.length; i++) {
+    const value = values[i];
+    if (Number.isNaN(value)) count.missing++;
+    else if (!(value >= minimum && value <= maximum) || (isWhole && value !== Math.floor(value))) count.outOfRange++;
+  }
+}
+
+function countLevels(
+  { codes, levels }: CategoryColumn,
+  isKnown: (level: string) => boolean,
+  count: ColumnCounts,
+): void {
+  const known = levels.map(isKnown);
+  for (let i = 0; i < codes.length; i++) {
+    if (codes[i] === MISSING_CODE) count.missing++;
+    else if (!known[codes[i]]) count.unknownLevels++;
+  }
+}
+
+/** The counts of one kind that are not 0: column → how many. */
+export function countsOf(counts: ValueCounts, kind: keyof ColumnCounts): Record<string, number> {
+  return nonZero(counts, (count) => count[kind]);
+}
+
+/** What the specification does not allow, of all kinds; a missing value only where there has to be one. */
+export function violations(dataset: DatasetSpecification, counts: ValueCounts): Record<string, number> {
+  return nonZero(counts, ({ missing, unknownLevels, outOfRange }, name) => {
+    return unknownLevels + outOfRange + (dataset.columns[name].nullable ? 0 : missing);
+  });
+}
+
+function nonZero(counts: ValueCounts, numberOf: (count: ColumnCounts, name: string) => number): Record<string, number> {
+  const numbers = [...counts].map(([name, count]) => [name, numberOf(count, name)] as const);
+  return Object.fromEntries(numbers.filter(([, number]) => number > 0));
 }

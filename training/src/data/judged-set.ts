@@ -3,7 +3,7 @@
  * side of the split, with the model's scores. Read and scored in chunks; kept are the features as float32.
  */
 import type { Model, Table } from "@churn/contract";
-import { countFindings } from "./findings.ts";
+import { countValues, type ValueCounts, violations } from "./findings.ts";
 import { type CustomerReader, type CustomerTable, UNKNOWN_LABEL } from "./reader.ts";
 import { type RowSample, takeRows } from "./row-sample.ts";
 import { checkBothClasses, checkTruth, customerKey, isHeldOut, rowsWhere, type Sample, take } from "./training-set.ts";
@@ -19,7 +19,7 @@ export interface JudgedSet extends Sample {
   /** Those of the judging rows whose key puts them on the training side of the split. */
   readonly trainingSideRows: number;
   /** Values of the judging rows that the specification or the model does not know: column → how many. */
-  readonly findings: ReadonlyMap<string, number>;
+  readonly findings: Readonly<Record<string, number>>;
 }
 
 export interface JudgedSetOptions {
@@ -37,7 +37,8 @@ export async function readJudgedSet(
   { customers, sample, onProgress = () => {} }: JudgedSetOptions,
 ): Promise<JudgedSet> {
   const set = new GrowingSet(reader.rows, model);
-  const findings = new Map<string, number>();
+  const { dataset } = model.manifest;
+  const values: ValueCounts = new Map();
   const counts = { labelledRows: 0, trainingSideRows: 0 };
   let start = 0;
   for await (const table of reader.tables()) {
@@ -46,7 +47,7 @@ export async function readJudgedSet(
     const onTrainingSide = (row: number): boolean => !isHeldOut(customerKey(table, row, start));
     const judging = customers === "all" ? known : known.filter((row) => !onTrainingSide(row));
     const rows = takeRows(table, judging);
-    countFindings(model.manifest.dataset, rows, findings, (name, level) => model.encoder.knowsLevel(name, level));
+    countValues(dataset, rows, values, (name, level) => model.encoder.knowsLevel(name, level));
     set.add(rows, take(labels, judging), truthOf(table, judging, start, path));
     sample.add(rows, take(labels, judging));
     counts.labelledRows += known.length;
@@ -56,7 +57,7 @@ export async function readJudgedSet(
   }
   const judged = set.sample();
   checkBothClasses(path, judged.labels, customers === "all" ? "labelled rows" : "labelled holdout rows");
-  return { ...judged, ...counts, findings };
+  return { ...judged, ...counts, findings: violations(dataset, values) };
 }
 
 function truthOf({ truth }: CustomerTable, rows: Uint32Array, start: number, path: string): Float64Array | undefined {

@@ -49,6 +49,8 @@ export interface CustomerReader {
   readonly missingColumns: readonly string[];
   /** Rows of the file. */
   readonly rows: number;
+  /** Category column → the levels that occur in it, sorted; those of every table. */
+  readonly levels: ReadonlyMap<string, readonly string[]>;
   tables(): AsyncGenerator<CustomerTable>;
   close(): void;
 }
@@ -124,6 +126,7 @@ async function open(
     extraColumns: columns.filter((name) => !known.has(name)),
     missingColumns: featureColumnNames(dataset).filter((name) => files.some(({ names }) => !names.includes(name))),
     rows,
+    levels,
     tables: () => streamTables(data, levels, labelled),
   };
 }

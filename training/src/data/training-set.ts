@@ -19,7 +19,7 @@ import {
   MISSING_CODE,
   TRUTH_COLUMN,
 } from "@churn/contract";
-import { countFindings } from "./findings.ts";
+import { countValues, type ValueCounts, violations } from "./findings.ts";
 import type { CustomerReader, CustomerTable } from "./reader.ts";
 import { type RowSample, takeRows } from "./row-sample.ts";
 
@@ -35,7 +35,7 @@ export interface TrainingSet {
   /** True probabilities, when the data have them. */
   readonly truth: Float64Array | undefined;
   /** Values that break the specification's bounds or lists: column → how many. */
-  readonly findings: ReadonlyMap<string, number>;
+  readonly findings: Readonly<Record<string, number>>;
 }
 
 /** The rows of one side of the split. */
@@ -76,11 +76,11 @@ export async function readTrainingSet(
   const labels = new Uint8Array(rows);
   const isHoldout = new Uint8Array(rows);
   const truth = new Float64Array(rows);
-  const findings = new Map<string, number>();
+  const counts: ValueCounts = new Map();
   let hasTruth = false;
   let start = 0;
   for await (const table of reader.tables()) {
-    countFindings(dataset, table, findings);
+    countValues(dataset, table, counts);
     for (const [name, column] of featureColumns(features, table)) addValues(raw, name, column, start, rows);
     labels.set(table.labels as Uint8Array, start);
     for (let i = 0; i < table.rows; i++) isHoldout[start + i] = +isHeldOut(customerKey(table, i, start));
@@ -98,7 +98,15 @@ export async function readTrainingSet(
     const column = raw.get(name) as RawColumn;
     return column instanceof Float32Array ? column : encodeLevels(column, levelPositions(encodings[name]));
   });
-  return { rows, columns, encodings, labels, isHoldout, truth: hasTruth ? truth : undefined, findings };
+  return {
+    rows,
+    columns,
+    encodings,
+    labels,
+    isHoldout,
+    truth: hasTruth ? truth : undefined,
+    findings: violations(dataset, counts),
+  };
 }
 
 /** The rows to train on, and those that judge. */

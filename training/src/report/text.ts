@@ -32,13 +32,14 @@ export function metricsTable({ metrics, baselines }: Pick<ModelManifest, "metric
   return markdownTable([header, ...rows]);
 }
 
-/** What a file held beside what its specification expects, one note a line. */
-export function dataNotes(findings: Readonly<Record<string, number>>, extraColumns: readonly string[]): string[] {
-  const notes = Object.entries(findings).map(
-    ([column, count]) => `Note: column "${column}": values outside the specification: ${count}`,
-  );
-  if (extraColumns.length === 0) return notes;
-  return [...notes, `Note: columns that the specification does not name, ignored: ${extraColumns.length}`];
+/** One note a line: what was found, in which columns and how often; none when nothing was. */
+export function countNotes(what: string, counts: Readonly<Record<string, number>>): string[] {
+  const columns = Object.entries(counts).map(([column, count]) => `${column} ${count}`);
+  return columns.length === 0 ? [] : [`Note: ${what}: ${columns.join(", ")}`];
+}
+
+export function extraColumnsNote(columns: readonly string[]): string[] {
+  return columns.length === 0 ? [] : [`Note: columns that the specification does not name, ignored: ${columns.length}`];
 }
 
 /** The confusion matrix in words. */
