@@ -248,6 +248,6 @@ test("prediction tells of levels that the model has not seen, and of columns it 
 
   const result = await predict({ model: directory, data, out: join(folder, "scores.csv") });
 
-  assert.deepEqual(result.findings, { visits: 1, plan: 2 });
+  assert.deepEqual([result.findings, result.unknownLevels], [{ visits: 1 }, { plan: 2 }]);
   assert.deepEqual([result.missingColumns, result.extraColumns], [["weight"], ["shoes"]]);
 });

@@ -5,12 +5,10 @@
  * file or another month, is on the same side. Category orders are learned from the training rows only.
  */
 import {
-  type CategoryColumn,
   type CategoryEncodings,
   ChurnError,
   type Column,
   type DatasetSpecification,
-  encodeLevels,
   encodeNumbers,
   type Feature,
   featureColumnNames,
@@ -46,8 +44,13 @@ export interface Sample {
   readonly truth: Float64Array | undefined;
 }
 
-/** A feature's values for all rows, before categories have an order. */
-type RawColumn = Float32Array | CategoryColumn;
+/** A feature's values for all rows, before categories have an order: NaN is missing. */
+interface RawColumn {
+  /** Numbers, or codes into `levels`: a float32 is exact up to 2^24 of them. */
+  readonly values: Float32Array;
+  /** Undefined for numbers. */
+  readonly levels: readonly string[] | undefined;
+}
 
 /** One customer in five is never trained on. */
 export const HOLDOUT_SHARE = 0.2;
@@ -75,9 +78,8 @@ export async function readTrainingSet(
   const raw = new Map<string, RawColumn>();
   const labels = new Uint8Array(rows);
   const isHoldout = new Uint8Array(rows);
-  const truth = new Float64Array(rows);
+  let truth: Float64Array | undefined;
   const counts: ValueCounts = new Map();
-  let hasTruth = false;
   let start = 0;
   for await (const table of reader.tables()) {
     countValues(dataset, table, counts);
@@ -86,41 +88,53 @@ export async function readTrainingSet(
     for (let i = 0; i < table.rows; i++) isHoldout[start + i] = +isHeldOut(customerKey(table, i, start));
     const held = rowsWhere(table.rows, (row) => isHoldout[start + row] === 1);
     heldOut?.add(takeRows(table, held), take(table.labels as Uint8Array, held));
-    hasTruth = table.truth !== undefined;
-    if (table.truth !== undefined) truth.set(table.truth, start);
+    if (table.truth !== undefined) {
+      truth ??= new Float64Array(rows);
+      truth.set(table.truth, start);
+    }
     start += table.rows;
   }
-  if (hasTruth) checkTruth(path, truth);
+  if (truth !== undefined) checkTruth(path, truth);
   checkInformation(path, featureColumnNames(dataset), raw);
   checkClasses(path, labels, isHoldout);
   const encodings = learnEncodings(dataset, raw, labels, isHoldout);
-  const columns = features.map(({ name }) => {
-    const column = raw.get(name) as RawColumn;
-    return column instanceof Float32Array ? column : encodeLevels(column, levelPositions(encodings[name]));
-  });
-  return {
-    rows,
-    columns,
-    encodings,
-    labels,
-    isHoldout,
-    truth: hasTruth ? truth : undefined,
-    findings: violations(dataset, counts),
-  };
+  for (const [name, column] of raw) recode(column, encodings[name]);
+  const columns = features.map(({ name }) => (raw.get(name) as RawColumn).values);
+  return { rows, columns, encodings, labels, isHoldout, truth, findings: violations(dataset, counts) };
 }
 
-/** The rows to train on, and those that judge. */
+/**
+ * The rows to train on, and those that judge, each in their order.
+ *
+ * Takes the set apart: its arrays now hold the training rows first, as a copy of each would be a second set.
+ */
 export function splitSamples(set: TrainingSet): { readonly training: Sample; readonly holdout: Sample } {
-  const side = (held: 0 | 1): Sample => {
-    const rows = rowsWhere(set.rows, (row) => set.isHoldout[row] === held);
-    return {
-      rows: rows.length,
-      columns: set.columns.map((column) => take(column, rows)),
-      labels: take(set.labels, rows),
-      truth: set.truth && take(set.truth, rows),
-    };
-  };
+  const { isHoldout } = set;
+  const columns = set.columns.map((column) => part(column, isHoldout));
+  const [labels, truth] = [part(set.labels, isHoldout), set.truth && part(set.truth, isHoldout)];
+  const side = (held: 0 | 1): Sample => ({
+    rows: labels[held].length,
+    columns: columns.map((column) => column[held]),
+    labels: labels[held],
+    truth: truth?.[held],
+  });
   return { training: side(0), holdout: side(1) };
+}
+
+/** Moves the held-out values, in their order, behind the others. */
+function part<T extends Float32Array | Float64Array | Uint8Array>(values: T, isHoldout: Uint8Array): readonly [T, T] {
+  const held = values.slice(
+    0,
+    isHoldout.reduce((sum, side) => sum + side, 0),
+  ) as T;
+  let nTraining = 0;
+  let nHeld = 0;
+  for (let row = 0; row < values.length; row++) {
+    if (isHoldout[row] === 1) held[nHeld++] = values[row];
+    else values[nTraining++] = values[row];
+  }
+  values.set(held, nTraining);
+  return [values.subarray(0, nTraining) as T, values.subarray(nTraining) as T];
 }
 
 /** The rows of which something holds, in order. */
@@ -136,15 +150,19 @@ export function take<T extends Float32Array | Float64Array | Uint8Array>(values:
 }
 
 function addValues(raw: Map<string, RawColumn>, name: string, column: Column, start: number, rows: number): void {
-  if (column instanceof Float64Array) {
-    const values = (raw.get(name) as Float32Array | undefined) ?? new Float32Array(rows);
-    values.set(encodeNumbers(column), start);
-    raw.set(name, values);
-  } else {
-    const { codes } = (raw.get(name) as CategoryColumn | undefined) ?? { codes: new Int32Array(rows) };
-    codes.set(column.codes, start);
-    raw.set(name, { codes, levels: column.levels });
-  }
+  const levels = column instanceof Float64Array ? undefined : column.levels;
+  const { values } = raw.get(name) ?? { values: new Float32Array(rows) };
+  raw.set(name, { values, levels });
+  if (column instanceof Float64Array) values.set(encodeNumbers(column), start);
+  else for (const [i, code] of column.codes.entries()) values[start + i] = code === MISSING_CODE ? Number.NaN : code;
+}
+
+/** From codes into levels to positions in their learned order; a level that is not in it becomes missing. */
+function recode({ values, levels }: RawColumn, order: readonly string[]): void {
+  if (levels === undefined) return;
+  const positions = levelPositions(order);
+  const encoded = Float32Array.from(levels, (level) => positions.get(level) ?? Number.NaN);
+  for (let i = 0; i < values.length; i++) if (!Number.isNaN(values[i])) values[i] = encoded[values[i]];
 }
 
 /**
@@ -180,16 +198,12 @@ export function isHeldOut(key: string): boolean {
 /** A column that is the same for everybody teaches nothing, and usually is a broken export. */
 function checkInformation(path: string, names: readonly string[], raw: ReadonlyMap<string, RawColumn>): void {
   for (const name of names) {
-    const column = raw.get(name) as RawColumn;
-    const values = column instanceof Float32Array ? column : column.codes;
-    const isMissing = (value: number): boolean =>
-      column instanceof Float32Array ? Number.isNaN(value) : value === MISSING_CODE;
-    if (values.some((value) => value !== values[0] && !(isMissing(value) && isMissing(values[0])))) continue;
-    const only =
-      column instanceof Float32Array
-        ? `${values[0]} in every row (numbers count to seven digits)`
-        : `"${column.levels[values[0]]}" in every row`;
-    const got = isMissing(values[0]) ? "no value at all" : only;
+    const { values, levels } = raw.get(name) as RawColumn;
+    const [first] = values;
+    const isMissing = Number.isNaN(first);
+    if (values.some((value) => value !== first && !(isMissing && Number.isNaN(value)))) continue;
+    const only = levels ? `"${levels[first]}" in every row` : `${first} in every row (numbers count to seven digits)`;
+    const got = isMissing ? "no value at all" : only;
     throw new ChurnError(
       "CHURN_ERR_DATA_INVALID",
       `${path}: column "${name}": expected at least two different values, got ${got}: mend the data, or give the column the role "ignore"`,
@@ -231,15 +245,14 @@ function learnEncodings(
   isHoldout: Uint8Array,
 ): CategoryEncodings {
   const encodings: Record<string, string[]> = {};
-  for (const [name, column] of raw) {
-    if (column instanceof Float32Array) continue;
-    const { codes, levels } = column;
+  for (const [name, { values, levels }] of raw) {
+    if (levels === undefined) continue;
     const rows = new Float64Array(levels.length);
     const churners = new Float64Array(levels.length);
-    for (let i = 0; i < codes.length; i++) {
-      if (isHoldout[i] === 1 || codes[i] === MISSING_CODE) continue;
-      rows[codes[i]]++;
-      churners[codes[i]] += labels[i];
+    for (let i = 0; i < values.length; i++) {
+      if (isHoldout[i] === 1 || Number.isNaN(values[i])) continue;
+      rows[values[i]]++;
+      churners[values[i]] += labels[i];
     }
     const total = rows.reduce((sum, n) => sum + n, 0);
     const overall = total === 0 ? 0 : churners.reduce((sum, n) => sum + n, 0) / total;

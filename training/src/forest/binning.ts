@@ -46,11 +46,10 @@ export function binFeatures(columns: readonly Float32Array[], nRows: number, max
   const cutOffsets = new Uint32Array(nFeatures + 1);
   const sample = sampleRows(nRows, SAMPLE_ROWS, new Random(SAMPLE_SEED));
   const cuts = columns.map((column, f) => {
-    hasMissing[f] = column.some(Number.isNaN) ? 1 : 0;
     const cutPoints = findCutPoints(column, sample, maxBins);
+    hasMissing[f] = +assignBins(column, cutPoints, bins.subarray(f * nRows, (f + 1) * nRows));
     if (hasMissing[f] === 1) cutPoints.push(LARGEST_FLOAT32);
     cutOffsets[f + 1] = cutOffsets[f] + cutPoints.length;
-    assignBins(column, cutPoints, bins.subarray(f * nRows, (f + 1) * nRows));
     return cutPoints;
   });
   return { nRows, nFeatures, bins, cutPoints: Float32Array.from(cuts.flat()), cutOffsets, hasMissing };
@@ -90,11 +89,15 @@ function between(low: number, high: number): number {
   return middle < high ? middle : low;
 }
 
-/** A missing value lands beyond the last cut point. */
-function assignBins(column: Float32Array, cutPoints: readonly number[], out: Uint8Array): void {
+/** A missing value lands beyond the last bin of values. @returns whether there is one */
+function assignBins(column: Float32Array, cutPoints: readonly number[], out: Uint8Array): boolean {
   const padded = padCutPoints(cutPoints);
+  let hasMissing = false;
   for (let i = 0; i < column.length; i++) {
     const x = column[i];
-    out[i] = Number.isNaN(x) ? cutPoints.length : binOf(x, padded);
+    const isMissing = Number.isNaN(x);
+    out[i] = isMissing ? cutPoints.length + 1 : binOf(x, padded);
+    hasMissing ||= isMissing;
   }
+  return hasMissing;
 }

@@ -78,7 +78,17 @@ export async function fitForest(
     };
     const nextTree = new Int32Array(new SharedArrayBuffer(4));
     const scoredRows = sampleRows(nRows, SCORED_ROWS, new Random(seed, SCORED_ROWS_STREAM));
-    const input: WorkerInput = { data, labels, parameters: tree, nEstimators, seed, scoredRows, nextTree };
+    const sharedLabels = new Uint8Array(new SharedArrayBuffer(nRows));
+    sharedLabels.set(labels);
+    const input: WorkerInput = {
+      data,
+      labels: sharedLabels,
+      parameters: tree,
+      nEstimators,
+      seed,
+      scoredRows,
+      nextTree,
+    };
     const results = new Results(nEstimators, scoredRows.length, onProgress);
     await Promise.all(workers.map((worker) => runWorker(worker, input, (message) => results.add(message))));
     return { forest: joinTrees(results.trees, data), outOfBagScores: results.outOfBagScores(scoredRows, nRows) };
