@@ -2,6 +2,7 @@
  * What the training data looked like: one summary per feature, kept in the model for drift checks, the
  * model card and the docs page's example.
  */
+import { setImmediate as turn } from "node:timers/promises";
 import type {
   CategoryEncodings,
   DatasetSpecification,
@@ -11,6 +12,7 @@ import type {
 } from "@churn/contract";
 import { featureColumnNames } from "@churn/contract";
 import { quantile } from "./evaluation/metrics.ts";
+import { sortFloats } from "./radix-sort.ts";
 
 /** Quantiles at 0, 5, …, 100 %. */
 const QUANTILES = Array.from({ length: 21 }, (_, i) => i / 20);
@@ -20,21 +22,18 @@ const MEDIAN = QUANTILES.indexOf(0.5);
  * @param columns Encoded training rows, one column per feature.
  * @param scores The model's scores on the holdout.
  */
-export function profileFeatures(
+export async function profileFeatures(
   features: readonly Feature[],
   encodings: CategoryEncodings,
   columns: readonly Float32Array[],
   scores: Float64Array,
-): ModelManifest["reference"] {
-  return {
-    features: Object.fromEntries(
-      features.map(({ name, kind }, f) => [
-        name,
-        kind === "category" ? countLevels(encodings[name], columns[f]) : summarise(columns[f]),
-      ]),
-    ),
-    scores: quantiles(scores.slice()),
-  };
+): Promise<ModelManifest["reference"]> {
+  const summaries: Record<string, FeatureReference> = {};
+  for (const [f, { name, kind }] of features.entries()) {
+    await turn(); // so that progress can be shown, and a signal be seen
+    summaries[name] = kind === "category" ? countLevels(encodings[name], columns[f]) : summarise(columns[f]);
+  }
+  return { features: summaries, scores: quantiles(scores.toSorted()) };
 }
 
 function countLevels(levels: readonly string[], column: Float32Array): FeatureReference {
@@ -48,17 +47,20 @@ function countLevels(levels: readonly string[], column: Float32Array): FeatureRe
 }
 
 function summarise(column: Float32Array): FeatureReference {
-  const present = Float64Array.from(column.filter((value) => !Number.isNaN(value)));
-  const missing = column.length - present.length;
-  if (present.length === 0) return { kind: "number", missing, mean: null, quantiles: [] };
-  const mean = present.reduce((sum, value) => sum + value, 0) / present.length;
-  return { kind: "number", missing, mean, quantiles: quantiles(present) };
+  const present = new Float32Array(column.length);
+  let count = 0;
+  let sum = 0;
+  for (const value of column) {
+    if (Number.isNaN(value)) continue;
+    present[count++] = value;
+    sum += value;
+  }
+  const missing = column.length - count;
+  if (count === 0) return { kind: "number", missing, mean: null, quantiles: [] };
+  return { kind: "number", missing, mean: sum / count, quantiles: quantiles(sortFloats(present.subarray(0, count))) };
 }
 
-function quantiles(values: Float64Array): number[] {
-  const sorted = values.sort();
-  return QUANTILES.map((q) => quantile(sorted, q));
-}
+const quantiles = (sorted: Float64Array | Float32Array): number[] => QUANTILES.map((q) => quantile(sorted, q));
 
 /** To four digits. */
 const round = (value: number): number => Number(value.toPrecision(4));

@@ -1,5 +1,5 @@
 /**
- * A sample of rows for work that does not need them all. Rows are drawn at random: evenly spaced ones would
+ * Some of the rows, for work that does not need them all. Those of a sample are drawn at random: evenly spaced ones would
  * meet, in a file of twelve months per customer, the same month each time.
  */
 import type { Random } from "./random.ts";
@@ -16,4 +16,12 @@ export function sampleRows(nRows: number, size: number, random: Random): Uint32A
     if ((nRows - row) * random.uniform() < rows.length - chosen) rows[chosen++] = row;
   }
   return rows;
+}
+
+/** The rows, 0 to `rows` − 1, of which something holds; ascending. */
+export function rowsWhere(rows: number, holds: (row: number) => boolean): Uint32Array {
+  const found = new Uint32Array(rows);
+  let count = 0;
+  for (let row = 0; row < rows; row++) if (holds(row)) found[count++] = row;
+  return found.slice(0, count);
 }

@@ -74,6 +74,19 @@ describe("metrics", () => {
     assert(Math.abs(width / theory - 1) < 0.1, `width ${width}, by theory ${theory}`);
   });
 
+  test("have intervals of the width theory gives around the estimate of all rows, also of a million", () => {
+    const rows = calibrated(1_000_000, 9);
+    let squares = 0;
+    for (const [i, score] of rows.scores.entries()) squares += (rows.labels[i] - score) ** 2;
+
+    const { value, low, high } = computeMetrics(rows, { threshold: 0.5 }, 2).brier_score_loss;
+
+    const theory = (2 * 1.96 * Math.sqrt(1 / 15 - 1 / 36)) / Math.sqrt(1_000_000);
+    assert(Math.abs(value - squares / 1_000_000) < 1e-12);
+    assert(low < value && value < high);
+    assert(Math.abs((high - low) / theory - 1) < 0.3, `width ${high - low}, by theory ${theory}`); // of 200 resamples
+  });
+
   test("are the same for the same seed, and their intervals others for another", () => {
     const rows = calibrated(300, 5);
     const metrics = (seed: number) => computeMetrics(rows, { threshold: 0.5 }, seed);

@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 import { Random } from "../src/random.ts";
-import { sampleRows } from "../src/sample.ts";
+import { rowsWhere, sampleRows } from "../src/sample.ts";
 
 test("a sample has its size, ascending rows, and no row twice", () => {
   for (const [nRows, size] of [
@@ -26,4 +26,14 @@ test("each row is as likely as another", () => {
   for (let i = 0; i < 10_000; i++) for (const row of sampleRows(10, 3, new Random(2, i))) times[row]++;
 
   for (const [row, n] of times.entries()) assert(Math.abs(n - 3000) < 200, `row ${row}: ${n} of 10000`); // 4.4 sd
+});
+
+test("the rows of a condition are those whose values meet it, in their order", () => {
+  const values = Float32Array.of(3, Number.NaN, 1, 3, -3);
+
+  assert.deepEqual(
+    rowsWhere(values, (value) => value === 3),
+    Uint32Array.of(0, 3),
+  );
+  assert.deepEqual(rowsWhere(values, Number.isNaN), Uint32Array.of(1));
 });

@@ -3,10 +3,11 @@
  * side of the split, with the model's scores. Read and scored in chunks; kept are the features as float32.
  */
 import type { Model, Table } from "@churn/contract";
+import { rowsWhere } from "../sample.ts";
 import { countValues, type ValueCounts, violations } from "./findings.ts";
 import { type CustomerReader, type CustomerTable, UNKNOWN_LABEL } from "./reader.ts";
 import { type RowSample, takeRows } from "./row-sample.ts";
-import { checkBothClasses, checkTruth, customerKey, isHeldOut, rowsWhere, type Sample, take } from "./training-set.ts";
+import { checkBothClasses, checkTruth, customerKey, isHeldOut, type Sample, take } from "./training-set.ts";
 
 /** Which customers judge: everyone with a label, or those whose key puts them on the holdout side. */
 export type JudgingCustomers = "all" | "holdout";

@@ -17,6 +17,7 @@ import {
   MISSING_CODE,
   TRUTH_COLUMN,
 } from "@churn/contract";
+import { rowsWhere } from "../sample.ts";
 import { countValues, type ValueCounts, violations } from "./findings.ts";
 import type { CustomerReader, CustomerTable } from "./reader.ts";
 import { type RowSample, takeRows } from "./row-sample.ts";
@@ -135,11 +136,6 @@ function part<T extends Float32Array | Float64Array | Uint8Array>(values: T, isH
   }
   values.set(held, nTraining);
   return [values.subarray(0, nTraining) as T, values.subarray(nTraining) as T];
-}
-
-/** The rows of which something holds, in order. */
-export function rowsWhere(rows: number, holds: (row: number) => boolean): Uint32Array {
-  return Uint32Array.from({ length: rows }, (_, row) => row).filter(holds);
 }
 
 /** The values of some rows, in the order of `rows`. */

@@ -13,7 +13,8 @@ import type {
   ModelContent,
   SliceMetrics,
 } from "@churn/contract";
-import { rowsWhere, type Sample, take } from "../data/training-set.ts";
+import { type Sample, take } from "../data/training-set.ts";
+import { rowsWhere } from "../sample.ts";
 import { contactValues } from "./economics.ts";
 import { computeMetrics, confusionMatrix } from "./metrics.ts";
 import { f1 } from "./threshold.ts";

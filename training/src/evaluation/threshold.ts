@@ -4,6 +4,7 @@
  * It is chosen on scores that no tree of the model has fitted (out-of-bag), so the holdout stays unspent.
  */
 import type { Economics, Threshold } from "@churn/contract";
+import { rowsWhere } from "../sample.ts";
 import { contactValues } from "./economics.ts";
 import type { Scored } from "./metrics.ts";
 
@@ -44,9 +45,8 @@ type Worth = (churners: number, stayers: number, allChurners: number) => number;
 
 /** The score at which contacting everyone from there up is worth the most; above 1 when no contact pays. */
 function bestCut({ scores, labels }: Scored, worth: Worth): number {
-  const order = Uint32Array.from(scores.keys())
-    .filter((row) => !Number.isNaN(scores[row]))
-    .sort((a, b) => scores[b] - scores[a]);
+  const rows = rowsWhere(scores.length, (row) => !Number.isNaN(scores[row]));
+  const order = rows.sort((a, b) => scores[b] - scores[a]);
   const allChurners = order.reduce((sum, row) => sum + labels[row], 0);
   let churners = 0;
   let best = { worth: 0, value: OUT_OF_REACH };
