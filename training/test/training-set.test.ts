@@ -10,7 +10,7 @@ import {
   MISSING_CODE,
 } from "@churn/contract";
 import type { CustomerReader, CustomerTable } from "../src/data/reader.ts";
-import { HOLDOUT_SHARE, isHeldOut, readTrainingSet, type TrainingSet } from "../src/data/training-set.ts";
+import { HOLDOUT_SHARE, isHeldOut, readTrainingSet, splitSamples, type TrainingSet } from "../src/data/training-set.ts";
 
 const GYM: DatasetSpecification = {
   name: "gym",
@@ -128,6 +128,26 @@ describe("the holdout", () => {
     assert(held > 150 && held < 250, `${held} of 1000`);
     assert.deepEqual(blank.isHoldout, without.isHoldout);
   });
+});
+
+test("the split gives each side its own customers, in their order, with everything that is theirs", async () => {
+  const all = customers(1000, (i) => ({ visits: i, truth: i / 1000, left: (i % 3 === 0 ? 1 : 0) as 0 | 1 }));
+
+  const { training, holdout } = splitSamples(await readSet(all, { hasTruth: true, size: 300 }));
+
+  for (const [sample, side] of [
+    [training, all.filter(({ key }) => !isHeldOut(key as string))],
+    [holdout, all.filter(({ key }) => isHeldOut(key as string))],
+  ] as const) {
+    const seen = [sample.rows, [...sample.columns[0]], [...sample.labels], [...(sample.truth ?? [])]];
+    const expected = [
+      side.length,
+      side.map(({ visits }) => visits),
+      side.map(({ left }) => left),
+      side.map(({ truth }) => truth),
+    ];
+    assert.deepEqual(seen, expected);
+  }
 });
 
 describe("a training set", () => {

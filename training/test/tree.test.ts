@@ -113,12 +113,12 @@ class Checker {
 }
 
 describe("a tree", () => {
-  test("makes the best split by Gini at every node, and leaves of its sample's rates", () => {
+  test("makes the best split by Gini at every node, and leaves of its sample's rates", async () => {
     let [splits, leaves] = [0, 0];
     for (let set = 0; set < 60; set++) {
       const random = new Random(set);
       const data = randomData(random, 40 + random.integer(160));
-      const binned = binFeatures(data.columns, data.labels.length, [255, 8, 2][set % 3]);
+      const binned = await binFeatures(data.columns, data.labels.length, [255, 8, 2][set % 3]);
       const parameters = {
         maxDepth: 1 + random.integer(6),
         minSamplesLeaf: 1 + random.integer(8),
@@ -140,11 +140,11 @@ describe("a tree", () => {
     assert(splits > 500 && leaves > splits, `${splits} splits, ${leaves} leaves`);
   });
 
-  test("tries features at random: among equals, each is as often the first", () => {
+  test("tries features at random: among equals, each is as often the first", async () => {
     const random = new Random(1);
     const column = Float32Array.from({ length: 200 }, () => random.uniform());
     const labels = Uint8Array.from(column, (x) => +(x > 0.5));
-    const binned = binFeatures([column, column, column, column], column.length, 255);
+    const binned = await binFeatures([column, column, column, column], column.length, 255);
     const grower = new TreeGrower(binned, labels, {
       maxDepth: 1,
       minSamplesLeaf: 1,
@@ -168,7 +168,7 @@ describe("a tree", () => {
 
     const { outOfBagScores } = await fitForest(data.columns, data.labels, parameters, { seed, nJobs: 2 });
 
-    const binned = binFeatures(data.columns, data.labels.length, 255);
+    const binned = await binFeatures(data.columns, data.labels.length, 255);
     const grower = new TreeGrower(binned, data.labels, { ...parameters, featuresPerSplit: 2 });
     const leaves: number[][] = Array.from(data.labels, () => []);
     for (let i = 0; i < nEstimators; i++) {

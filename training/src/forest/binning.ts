@@ -7,6 +7,7 @@
  * values has one more cut point, the largest float32: present values lie below it, missing ones above, in a last
  * bin of their own. Bins stand column after column, in memory that worker threads share.
  */
+import { setImmediate as turn } from "node:timers/promises";
 import { binOf, ChurnError, MAX_FEATURES, padCutPoints } from "@churn/contract";
 import { Random } from "../random.ts";
 import { sampleRows } from "../sample.ts";
@@ -36,7 +37,11 @@ const SAMPLE_SEED = 0;
  * @param columns One `Float32Array` per feature, NaN is missing.
  * @throws CHURN_ERR_FOREST_LIMIT
  */
-export function binFeatures(columns: readonly Float32Array[], nRows: number, maxBins: number): BinnedFeatures {
+export async function binFeatures(
+  columns: readonly Float32Array[],
+  nRows: number,
+  maxBins: number,
+): Promise<BinnedFeatures> {
   const nFeatures = columns.length;
   if (nFeatures > MAX_FEATURES) {
     throw new ChurnError("CHURN_ERR_FOREST_LIMIT", `expected at most ${MAX_FEATURES} features, got ${nFeatures}`);
@@ -45,13 +50,15 @@ export function binFeatures(columns: readonly Float32Array[], nRows: number, max
   const hasMissing = new Uint8Array(nFeatures);
   const cutOffsets = new Uint32Array(nFeatures + 1);
   const sample = sampleRows(nRows, SAMPLE_ROWS, new Random(SAMPLE_SEED));
-  const cuts = columns.map((column, f) => {
+  const cuts: number[][] = [];
+  for (const [f, column] of columns.entries()) {
+    await turn(); // so that progress can be shown, and a signal be seen
     const cutPoints = findCutPoints(column, sample, maxBins);
     hasMissing[f] = +assignBins(column, cutPoints, bins.subarray(f * nRows, (f + 1) * nRows));
     if (hasMissing[f] === 1) cutPoints.push(LARGEST_FLOAT32);
     cutOffsets[f + 1] = cutOffsets[f] + cutPoints.length;
-    return cutPoints;
-  });
+    cuts.push(cutPoints);
+  }
   return { nRows, nFeatures, bins, cutPoints: Float32Array.from(cuts.flat()), cutOffsets, hasMissing };
 }
 

@@ -68,7 +68,7 @@ export async function fitForest(
     () => new Worker(new URL("./worker.ts", import.meta.url)),
   );
   try {
-    const data = binFeatures(columns, nRows, parameters.maxBins);
+    const data = await binFeatures(columns, nRows, parameters.maxBins);
     const { maxDepth, minSamplesLeaf, maxSamples, nEstimators } = parameters;
     const tree = {
       maxDepth,
