@@ -1,26 +1,21 @@
 /**
- * The generated world: how learnable it is, by scikit-learn's word, and what its size costs.
+ * The generated world: how learnable it is, by scikit-learn's word.
  *
  *     npm run bench:customers
  *
  * A perfect model, boosting, a forest, a linear model and rules with one threshold are compared on held-out
- * customers of two seeds; then files of growing size are generated, and their seconds and peak memory taken. Exit
- * code 1 when a figure that must hold fails.
+ * customers of two seeds. Exit code 1 when a figure that must hold fails.
  */
-import { execFileSync } from "node:child_process";
-import { mkdtempSync, rmSync, statSync } from "node:fs";
+import { mkdtempSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import { fileURLToPath } from "node:url";
 import { markdownTable } from "../training/src/report/text.ts";
 import { churn } from "./command.ts";
 import { PythonScript } from "./python.ts";
 import { atLeast, atMost, type Check, checkTable, describeMachine, writeSection } from "./results.ts";
 
-const MAIN = fileURLToPath(new URL("../training/src/main.ts", import.meta.url));
 const ROWS = 200_000;
 const SEEDS = [42, 7];
-const SIZES = [200_000, 1_000_000, 10_000_000];
 
 const TRUTH = "the true probability";
 const BOOSTING = "gradient boosting";
@@ -43,13 +38,6 @@ interface Answer {
   readonly versions: Readonly<Record<string, string>>;
 }
 
-interface Size {
-  readonly rows: number;
-  readonly seconds: number;
-  readonly megabytes: number;
-  readonly fileMegabytes: number;
-}
-
 const folder = mkdtempSync(join(tmpdir(), "churn-bench-"));
 try {
   const python = new PythonScript(new URL("customers.py", import.meta.url));
@@ -60,29 +48,14 @@ try {
     answers.push(await python.ask<Answer>({ data }));
   }
   python.close();
-  if (!report(answers, SIZES.map(measureSize))) process.exitCode = 1;
+  if (!report(answers)) process.exitCode = 1;
 } finally {
   rmSync(folder, { recursive: true, force: true });
 }
 
-/** Time and peak memory of `churn generate`, told by the process itself at its end. */
-function measureSize(rows: number): Size {
-  const out = join(folder, "size.parquet");
-  const report = "data:text/javascript,process.on('exit',()=>console.log(process.resourceUsage().maxRSS))";
-  const start = performance.now();
-  const kilobytes = execFileSync(
-    process.execPath,
-    ["--import", report, MAIN, "generate", "--rows", String(rows), "--out", out, "--quiet"],
-    { env: { ...process.env, LOG_LEVEL: "warn" }, encoding: "utf8" },
-  );
-  const seconds = (performance.now() - start) / 1000;
-  return { rows, seconds, megabytes: Number(kilobytes) / 1024, fileMegabytes: statSync(out).size / 1e6 };
-}
-
 /** Prints and writes what came out. @returns whether everything holds */
-function report(answers: readonly Answer[], sizes: readonly Size[]): boolean {
+function report(answers: readonly Answer[]): boolean {
   const checks = answers.flatMap((answer, i) => learnability(answer, SEEDS[i]));
-  checks.push(atMost("peak memory of 10,000,000 rows, MiB", (sizes.at(-1) as Size).megabytes, 700, 0));
   const body = [
     "`npm run bench:customers`",
     describeMachine(answers[0].versions),
@@ -91,16 +64,6 @@ function report(answers: readonly Answer[], sizes: readonly Size[]): boolean {
       "achievable: (AUC − 0.5) / (best AUC − 0.5). A rule contacts everyone on one side of a threshold.",
     ].join("\n"),
     ...answers.map((answer, i) => qualityTable(answer, SEEDS[i])),
-    "`churn generate` as a process, from its start to its end, writing Parquet:",
-    markdownTable([
-      ["rows", "seconds", "peak memory, MiB", "file, MB"],
-      ...sizes.map(({ rows, seconds, megabytes, fileMegabytes }) => [
-        String(rows),
-        seconds.toFixed(1),
-        megabytes.toFixed(0),
-        fileMegabytes.toFixed(0),
-      ]),
-    ]),
     checkTable(checks),
   ].join("\n\n");
   process.stdout.write(`${body}\n`);

@@ -128,7 +128,7 @@ async function judge(
       manifest,
       data: { path: source.path, sha256, rows, labelledRows },
       judged: set,
-      profile: profileFeatures(encoder.features, encodings, set.columns, set.scores).features,
+      profile: (await profileFeatures(encoder.features, encodings, set.columns, set.scores)).features,
       evaluation,
       importances,
       baseRate,

@@ -57,7 +57,7 @@ async function renderTraining({ model, source, set, holdout, scores, heldOut }: 
     manifest,
     data: { path: source.path, sha256, rows, labelledRows: rows },
     judged: { scores, labels, truth },
-    profile: profileFeatures(features, encodings, holdout.columns, scores).features,
+    profile: (await profileFeatures(features, encodings, holdout.columns, scores)).features,
     evaluation: { metrics, confusionMatrix, baselines, slices },
     importances: await permutationImportances(new Model(model), heldOut.rows(), lineage.seed),
     baseRate: trainingChurners / trainingRows,

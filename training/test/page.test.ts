@@ -74,7 +74,7 @@ async function content(variant: Variant = {}): Promise<ReportContent> {
     manifest,
     data: { path: "gym.csv", sha256: "cd".repeat(32), rows: 700, labelledRows: 650 },
     judged: { scores, labels, truth: sample.truth },
-    profile: profileFeatures(features, encodings, columns, scores).features,
+    profile: (await profileFeatures(features, encodings, columns, scores)).features,
     evaluation: await evaluate(sample, scores, context),
     importances: features
       .filter(({ expression }) => expression === undefined)

@@ -1,0 +1,119 @@
+/**
+ * What size costs: generating, training and predicting at 0.2, 1 and 10 million customers, each as a process, in
+ * seconds and peak memory.
+ *
+ *     npm run bench:size
+ *
+ * Needs about 2 GB of free disk, and some minutes. Exit code 1 when a figure that must hold fails.
+ */
+import { execFileSync } from "node:child_process";
+import { mkdtempSync, rmSync, statSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { fileURLToPath } from "node:url";
+import { markdownTable } from "../training/src/report/text.ts";
+import { atLeast, atMost, type Check, checkTable, describeMachine, writeSection } from "./results.ts";
+
+const MAIN = fileURLToPath(new URL("../training/src/main.ts", import.meta.url));
+const DATASET = fileURLToPath(new URL("../datasets/customers/dataset.json", import.meta.url));
+const SIZES = [200_000, 1_000_000, 10_000_000];
+const MOST = Math.max(...SIZES);
+
+const GENERATE = "generate, to Parquet";
+const TRAIN = "train";
+const PREDICT_PARQUET = "predict, Parquet to Parquet";
+const PREDICT_CSV = "predict, Parquet to CSV";
+const PREDICT_TOP = "predict --top 1000";
+
+interface Run {
+  readonly command: string;
+  readonly rows: number;
+  readonly seconds: number;
+  /** Peak of the process. */
+  readonly mebibytes: number;
+  /** What it wrote; a model has several files. */
+  readonly megabytes: number | undefined;
+}
+
+const folder = mkdtempSync(join(tmpdir(), "churn-bench-"));
+try {
+  if (!report(SIZES.flatMap(measure))) process.exitCode = 1;
+} finally {
+  rmSync(folder, { recursive: true, force: true });
+}
+
+/** The commands at one size, one after the other; what they wrote is removed before the next size. */
+function measure(rows: number): Run[] {
+  const at = (name: string): string => join(folder, name);
+  const data = at("customers.parquet");
+  const run = (command: string, out: string, ...args: string[]): Run => {
+    const used = churnMeasured([...args, "--out", out]);
+    const megabytes = statSync(out).isFile() ? statSync(out).size / 1e6 : undefined;
+    if (out !== data && megabytes !== undefined) rmSync(out);
+    return { command, rows, ...used, megabytes };
+  };
+  const predict = ["predict", "--model", at("model"), "--data", data];
+  return [
+    run(GENERATE, data, "generate", "--rows", String(rows)),
+    run(TRAIN, at("model"), "train", "--dataset", DATASET, "--data", data),
+    run(PREDICT_PARQUET, at("scores.parquet"), ...predict),
+    run(PREDICT_CSV, at("scores.csv"), ...predict),
+    run(PREDICT_TOP, at("top.csv"), ...predict, "--top", "1000"),
+  ];
+}
+
+/** Runs the command as a process, which tells its peak memory itself at its end. */
+function churnMeasured(args: readonly string[]): { readonly seconds: number; readonly mebibytes: number } {
+  const tell =
+    "import { isMainThread } from 'node:worker_threads';" +
+    "if (isMainThread) process.on('exit', () => console.log(process.resourceUsage().maxRSS))";
+  const node = ["--import", `data:text/javascript,${encodeURIComponent(tell)}`, MAIN];
+  const env = { ...process.env, LOG_LEVEL: "warn", MLFLOW_TRACKING_URI: `file:${join(folder, "mlruns")}` };
+  const start = performance.now();
+  const kibibytes = execFileSync(process.execPath, [...node, ...args, "--quiet"], { env, encoding: "utf8" });
+  return { seconds: (performance.now() - start) / 1000, mebibytes: Number(kibibytes) / 1024 };
+}
+
+/** Prints and writes what came out. @returns whether everything holds */
+function report(runs: readonly Run[]): boolean {
+  const checks = [...requirements(runs)];
+  const body = [
+    "`npm run bench:size`",
+    describeMachine({}),
+    "Commands as processes, from start to end, with default options: predictions of the model trained just before.",
+    sizeTable(runs),
+    checkTable(checks),
+  ].join("\n\n");
+  process.stdout.write(`${body}\n`);
+  writeSection("Size", body);
+  return checks.every(({ holds }) => holds);
+}
+
+function* requirements(runs: readonly Run[]): Generator<Check> {
+  const largest = (command: string): Run => runs.find((run) => run.command === command && run.rows === MOST) as Run;
+  yield atMost(`peak of ${GENERATE}, MiB`, largest(GENERATE).mebibytes, 700, 0);
+  yield atMost(`peak of ${TRAIN}, MiB`, largest(TRAIN).mebibytes, 4096, 0);
+  for (const command of [PREDICT_PARQUET, PREDICT_CSV, PREDICT_TOP]) {
+    const { rows, seconds, mebibytes } = largest(command);
+    yield atLeast(`${command}, rows/s`, rows / seconds, 150_000, 0);
+    yield atMost(`peak of ${command}, MiB`, mebibytes, 1024, 0);
+  }
+}
+
+/** One command after the other, each at all sizes. */
+function sizeTable(runs: readonly Run[]): string {
+  const byCommand = Map.groupBy(runs, ({ command }) => command);
+  return markdownTable([
+    ["command", "rows", "seconds", "rows/s", "peak memory, MiB", "file, MB"],
+    ...[...byCommand.values()]
+      .flat()
+      .map(({ command, rows, seconds, mebibytes, megabytes }) => [
+        command,
+        String(rows),
+        seconds.toFixed(1),
+        (rows / seconds).toFixed(0),
+        mebibytes.toFixed(0),
+        megabytes?.toFixed(1) ?? "",
+      ]),
+  ]);
+}
