@@ -22,7 +22,7 @@ export interface Scored {
 
 const RESAMPLES = 200;
 /** Of more rows, a sample of so many is resampled: 200 passes over millions would say the same, in minutes. */
-const RESAMPLED_ROWS = 250_000;
+const RESAMPLED_ROWS = 100_000;
 /** A stream that no resample draws from: they are numbered from 0. */
 const SAMPLE_STREAM = -1;
 /** Two-sided 95 %, percentile method. */
