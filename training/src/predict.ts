@@ -46,6 +46,13 @@ export interface PredictResult {
   readonly extraColumns: readonly string[];
 }
 
+/** What is counted while rows pass by. */
+interface Tally {
+  rows: number;
+  predictedChurn: number;
+  readonly values: ValueCounts;
+}
+
 /**
  * Writes the key column if there is one, `churn_probability`, `churn_prediction` and, with economics,
  * `expected_profit`: what contacting the customer gains on average.
@@ -59,39 +66,20 @@ export async function predict(options: PredictOptions): Promise<PredictResult> {
   checkOut(source, out);
   const reader = await openCustomers(source, dataset, { labelled: false });
   const scorer = startScoring(files, reader, nJobs);
-  const table = new ScoreTable(model, dataset.key !== undefined && reader.columns.includes(dataset.key));
-  const counts: ValueCounts = new Map();
-  let rows = 0;
-  let predictedChurn = 0;
-
-  async function* customers(): AsyncGenerator<CustomerTable> {
-    for await (const customers of reader.tables()) {
-      countValues(dataset, customers, counts, (name, level) => model.encoder.knowsLevel(name, level));
-      yield customers;
-    }
-  }
-  async function* scores(): AsyncGenerator<Scores> {
-    for await (const scored of scoreInOrder(customers(), scorer)) {
-      for (const probability of scored.probabilities) predictedChurn += model.decide(probability);
-      rows += scored.probabilities.length;
-      onProgress(rows);
-      yield scored;
-    }
-  }
-  async function* blocks(): AsyncGenerator<TableBlock> {
-    const wanted = top === undefined ? scores() : topScores(scores(), top, table.profit);
-    for await (const scored of wanted) yield table.block(scored);
-  }
+  const tally: Tally = { rows: 0, predictedChurn: 0, values: new Map() };
+  const form = new ScoreTable(model, dataset.key !== undefined && reader.columns.includes(dataset.key));
   try {
-    const written = await writeTable(out, table.columns, blocks());
+    const scores = decided(scoreInOrder(inspected(reader.tables(), model, tally), scorer), model, tally, onProgress);
+    const wanted = top === undefined ? scores : topScores(scores, top, form.profit);
+    const written = await writeTable(out, form.columns, blocks(wanted, form));
     return {
-      rows,
+      rows: tally.rows,
       written,
-      predictedChurn,
+      predictedChurn: tally.predictedChurn,
       modelVersion: version,
-      unknownLevels: countsOf(counts, "unknownLevels"),
-      missing: countsOf(counts, "missing"),
-      findings: countsOf(counts, "outOfRange"),
+      unknownLevels: countsOf(tally.values, "unknownLevels"),
+      missing: countsOf(tally.values, "missing"),
+      findings: countsOf(tally.values, "outOfRange"),
       missingColumns: reader.missingColumns,
       extraColumns: reader.extraColumns,
     };
@@ -110,6 +98,18 @@ function checkOut({ files }: DataSource, out: string): void {
   );
 }
 
+/** Counts what is odd in the tables that pass. */
+async function* inspected(
+  tables: AsyncIterable<CustomerTable>,
+  { manifest, encoder }: Model,
+  { values }: Tally,
+): AsyncGenerator<CustomerTable> {
+  for await (const table of tables) {
+    countValues(manifest.dataset, table, values, (name, level) => encoder.knowsLevel(name, level));
+    yield table;
+  }
+}
+
 /** Keeps the scorer busy with tables ahead of the one whose turn it is. */
 async function* scoreInOrder(tables: AsyncIterable<CustomerTable>, scorer: Scorer): AsyncGenerator<Scores> {
   const ahead: { readonly keys: Scores["keys"]; readonly answer: Promise<Float64Array> }[] = [];
@@ -122,4 +122,23 @@ async function* scoreInOrder(tables: AsyncIterable<CustomerTable>, scorer: Score
     yield { keys, probabilities: await next };
   }
   for (const { keys, answer } of ahead) yield { keys, probabilities: await answer };
+}
+
+/** Counts the customers that pass, and those who are predicted to churn. */
+async function* decided(
+  scores: AsyncIterable<Scores>,
+  model: Model,
+  tally: Tally,
+  onProgress: (rows: number) => void,
+): AsyncGenerator<Scores> {
+  for await (const scored of scores) {
+    tally.rows += scored.probabilities.length;
+    for (const probability of scored.probabilities) tally.predictedChurn += model.decide(probability);
+    onProgress(tally.rows);
+    yield scored;
+  }
+}
+
+async function* blocks(scores: AsyncIterable<Scores>, form: ScoreTable): AsyncGenerator<TableBlock> {
+  for await (const scored of scores) yield form.block(scored);
 }

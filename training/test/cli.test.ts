@@ -240,6 +240,7 @@ const BAD_OTHERS: Readonly<Record<string, Bad>> = {
     args: [...EVALUATE, "--customers", "some"],
     says: /'--customers <which>' argument 'some' is invalid\. Allowed choices are all, holdout\./,
   },
+  "a prediction of nobody": { args: [...PREDICT, "--top", "0"], says: /'--top <n>' .* whole number in \[1, .*got "0"/ },
   "a prediction without a model": { args: PREDICT, says: /model: no such model directory: train a model first/ },
 };
 
@@ -390,6 +391,38 @@ describe("a model", { concurrency: 2 }, () => {
       assert.deepEqual(contents(folder), before);
     });
   }
+  test("says what it met, in notes for people and in fields for programs", async () => {
+    const folder = beside({ "new.csv": "id,visits,plan,shoes\na,1,day,red\nb,99,zebra,red\nc,,,red\nd,2,yoga,red\n" });
+    const args = ["predict", "--model", "model", "--data", "new.csv", "--out", "scores.csv", "--top", "3"];
+
+    const notes = (await churn(folder, args)).stdout.split("\n");
+    const document = JSON.parse((await churn(folder, [...args, "--json"])).stdout);
+
+    const { version: modelVersion } = Model.load(model).manifest;
+    const scored = `Scored 4 customers with model ${modelVersion}: ${document.predictedChurn} are predicted to churn`;
+    assert.deepEqual(notes, [
+      scored,
+      'Note: column "weight" is not in the data; scored as unknown',
+      "Note: missing values, scored as unknown: visits 1, plan 1",
+      "Note: levels that the model does not know, scored as unknown: plan 2",
+      "Note: values outside the specification's bounds: visits 1",
+      "Note: columns that the specification does not name, ignored: 1",
+      "The 3 most worth a contact, best first, in scores.csv",
+      "",
+    ]);
+    assert.deepEqual(document, {
+      out: "scores.csv",
+      rows: 4,
+      written: 3,
+      predictedChurn: document.predictedChurn,
+      modelVersion,
+      unknownLevels: { plan: 2 },
+      missing: { visits: 1, weight: 4, plan: 1 },
+      findings: { visits: 1 },
+      missingColumns: ["weight"],
+      extraColumns: ["shoes"],
+    });
+  });
 
   test("has the same content with two threads", async () => {
     assert.equal((await trained([...QUICK, "--n-jobs", "2"])).result.contentSha256, hash);
