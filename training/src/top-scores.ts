@@ -37,7 +37,7 @@ export async function* topScores(
       const candidate = { key: keys?.[i], probability: probabilities[i], worth: worth(probabilities[i]) };
       if (candidate.worth > bar) best.push(candidate);
     }
-    if (best.length >= 2 * size + SLACK) drop();
+    if (best.length >= 1.25 * size + SLACK) drop();
   }
   drop();
   for (let start = 0; start < best.length; start += BLOCK_ROWS) {
