@@ -31,7 +31,11 @@ export function stageOutput(path: string): StagedOutput {
 
   const discard = () => {
     forget();
-    rmSync(temporaryPath, { force: true });
+    try {
+      rmSync(temporaryPath, { force: true });
+    } catch {
+      // It never came to be: its place cannot be.
+    }
     removeFolders(madeFolders);
   };
   const forget = onExit(discard); // before the first folder is made: a signal may come at any time

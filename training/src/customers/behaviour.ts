@@ -59,9 +59,9 @@ function priceRiseShare(halves: number): number {
   return reaches(halves - 0.5) - (halves === 60 ? 0 : reaches(halves + 0.5));
 }
 
-/** Tickets are a Poisson count; its mean depends on dissatisfaction, in steps of a sixteenth. */
+/** Tickets are a Poisson count; its mean depends on dissatisfaction, in steps of an eighth. */
 const MOST_TICKETS = 20;
-const TICKET_STEPS = 16;
+const TICKET_STEPS = 8;
 const TICKET_LIMIT = 6;
 const ticketTables = new Map<number, readonly Discrete[]>();
 

@@ -114,7 +114,8 @@ export function gamma(random: Random, shape: number): number {
  */
 export class Discrete {
   readonly #cumulative: Float64Array; // in units of 2^-32
-  readonly #guide: Uint16Array; // per leading byte: the smallest number whose share it can reach
+  readonly #guide: Uint16Array; // per leading bits: the smallest number whose share they can reach
+  readonly #shift: number;
 
   /** @param weights At least one, none negative; any sum above zero. */
   constructor(weights: Iterable<number>) {
@@ -127,14 +128,17 @@ export class Discrete {
     }
     const last = list.findLastIndex((weight) => weight > 0);
     this.#cumulative.fill(TWO_POW_32, last); // whatever rounding has left
-    this.#guide = Uint16Array.from({ length: 256 }, (_, byte) =>
-      this.#cumulative.findIndex((limit) => byte * 2 ** 24 < limit),
+    // A few entries per number: the search is short, and the table small enough for a processor to keep at hand.
+    const bits = list.length <= 32 ? 6 : 10;
+    this.#shift = 32 - bits;
+    this.#guide = Uint16Array.from({ length: 2 ** bits }, (_, lead) =>
+      this.#cumulative.findIndex((limit) => lead * 2 ** this.#shift < limit),
     );
   }
 
   draw(random: Random): number {
     const bits = random.int32();
-    let number = this.#guide[bits >>> 24];
+    let number = this.#guide[bits >>> this.#shift];
     while (bits >>> 0 >= this.#cumulative[number]) number++;
     return number;
   }

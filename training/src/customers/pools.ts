@@ -2,7 +2,7 @@
  * Names, addresses and cities: the same in every data set, made once per process in a few dozen milliseconds. Rows
  * hold indices into them.
  */
-import { base, en, Faker } from "@faker-js/faker";
+import { faker } from "@faker-js/faker/locale/en"; // one language: all of them would take a while to load
 import { CITY_COUNT, NAME_COUNT } from "./people.ts";
 
 const SEED = 20260101;
@@ -22,7 +22,7 @@ export function pools(): Pools {
 }
 
 function make(): Pools {
-  const faker = new Faker({ locale: [en, base], seed: SEED });
+  faker.seed(SEED);
   const people = new Map<string, string>();
   while (people.size < NAME_COUNT) {
     const firstName = faker.person.firstName();

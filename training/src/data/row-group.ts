@@ -258,8 +258,7 @@ const bytesOf = ({ buffer, byteOffset, byteLength }: Float64Array | Int32Array):
 /** Numbers of the rows that are there, as int32; valid until the next call. */
 function withoutMissing(values: Int32Array | Uint16Array | Uint8Array): { present: Int32Array; levels: Uint8Array } {
   const rows = values.length;
-  if (scratch.length < rows) scratch = new Int32Array(rows);
-  const numbers = scratch.subarray(0, rows);
+  const numbers = room(0, rows);
   numbers.set(values);
   const missing = missingValue(values);
   if (!values.includes(missing)) return { present: numbers, levels: allPresent(rows) };
@@ -273,8 +272,6 @@ function withoutMissing(values: Int32Array | Uint16Array | Uint8Array): { presen
   }
   return { present: numbers.subarray(0, count), levels: somePresent(bits) };
 }
-
-let scratch = new Int32Array(0);
 
 /** Definition levels: one run where all are there, else a bit each. */
 const allPresent = (rows: number): Uint8Array => Buffer.concat([runHeader(rows, 0), Uint8Array.of(1)]);
@@ -293,31 +290,41 @@ function runHeader(length: number, kind: 0 | 1): Uint8Array {
 }
 
 /**
- * The lowest `bits` (1 to 31) of each number's distance from `lowest`, one after the other, from the lowest bit of
- * each byte up. Words are little-endian, as on every machine Node runs on.
+ * The lowest `bits` (1 to 32) of each number's distance from `lowest`, one after the other, from the lowest bit of
+ * each byte up. Words are little-endian, as on every machine Node runs on. Valid until the next call.
  */
 function pack(numbers: Int32Array, lowest: number, bits: number): Uint8Array {
   const bytes = groups(numbers.length) * bits;
-  const words =
-    4 * bits < 32 ? packWords(inFours(numbers, lowest, bits), 0, 4 * bits) : packWords(numbers, lowest, bits);
+  const words = room(1, Math.ceil(bytes / 4) + 1);
+  // Two or four numbers as one, where their bits fit: a half or a quarter of the work is left.
+  if (bits > 16) packWords(numbers, lowest, bits, words);
+  else if (bits > 8) packWords(inTwos(numbers, lowest, bits), 0, 2 * bits, words);
+  else packWords(inFours(numbers, lowest, bits), 0, 4 * bits, words);
   return new Uint8Array(words.buffer, 0, bytes);
 }
 
-/** Four numbers as one, where their bits fit: a quarter of the work is left. */
+function inTwos(numbers: Int32Array, lowest: number, bits: number): Int32Array {
+  const twos = room(2, Math.ceil(numbers.length / 2));
+  const whole = numbers.length >> 1;
+  for (let i = 0, n = 0; i < whole; i++, n += 2) twos[i] = (numbers[n] - lowest) | ((numbers[n + 1] - lowest) << bits);
+  if (twos.length > whole) twos[whole] = numbers[2 * whole] - lowest;
+  return twos;
+}
+
 function inFours(numbers: Int32Array, lowest: number, bits: number): Int32Array {
-  const fours = new Int32Array(2 * groups(numbers.length));
+  const fours = room(2, Math.ceil(numbers.length / 4));
   const whole = numbers.length >> 2;
   for (let i = 0, n = 0; i < whole; i++, n += 4) {
     const low = (numbers[n] - lowest) | ((numbers[n + 1] - lowest) << bits);
     const high = (numbers[n + 2] - lowest) | ((numbers[n + 3] - lowest) << bits);
     fours[i] = low | (high << (2 * bits));
   }
+  if (fours.length > whole) fours[whole] = 0;
   for (let n = 4 * whole; n < numbers.length; n++) fours[whole] |= (numbers[n] - lowest) << ((n & 3) * bits);
   return fours;
 }
 
-function packWords(numbers: Int32Array, lowest: number, bits: number): Int32Array {
-  const words = new Int32Array((groups(numbers.length) * bits) / 4 + 1);
+function packWords(numbers: Int32Array, lowest: number, bits: number, words: Int32Array): void {
   let word = 0;
   let used = 0;
   let end = 0;
@@ -330,6 +337,14 @@ function packWords(numbers: Int32Array, lowest: number, bits: number): Int32Arra
     used -= 32;
     word = used === 0 ? 0 : code >>> (bits - used);
   }
+  words.fill(0, end);
   words[end] = word;
-  return words;
+}
+
+/** Memory that is used again from column to column: of each kind there is one. */
+const rooms: Int32Array[] = [];
+
+function room(kind: 0 | 1 | 2, length: number): Int32Array {
+  if ((rooms[kind]?.length ?? 0) < length) rooms[kind] = new Int32Array(length);
+  return rooms[kind].subarray(0, length);
 }
