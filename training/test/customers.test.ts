@@ -3,14 +3,14 @@ import { createHash } from "node:crypto";
 import { readFileSync } from "node:fs";
 import { test } from "node:test";
 import { customerColumns } from "../src/customers/columns.ts";
-import { type CustomerOptions, customerBlock } from "../src/customers/customers.ts";
+import { BlockMemory, type CustomerOptions, customerBlock } from "../src/customers/customers.ts";
 import { generateBlocks } from "../src/customers/generator.ts";
 import { type ColumnValues, missingValue, type TableBlock } from "../src/data/table-block.ts";
 
 const ROWS = 30_000;
 const NOW = { seed: 42, month: 0, scenario: "stable", from: 1, withTruth: true } as const;
 const columns = customerColumns({ withTruth: true });
-const world = customerBlock(0, ROWS, NOW);
+const world = customerBlock(0, new BlockMemory(ROWS), NOW);
 
 const specification: {
   readonly key: string;
@@ -106,7 +106,8 @@ test("the true probability comes as one more column and changes no other", async
 });
 
 test("blocks follow each other without gap, and a block needs no other before it", async () => {
-  const blocks = await Array.fromAsync(generateBlocks({ ...NOW, rows: 140_000, seed: 3 }));
+  const blocks: TableBlock[] = [];
+  for await (const block of generateBlocks({ ...NOW, rows: 140_000, seed: 3 })) blocks.push(structuredClone(block));
 
   assert.deepEqual(
     blocks.map(({ rows }) => rows),
@@ -116,7 +117,7 @@ test("blocks follow each other without gap, and a block needs no other before it
   for (const row of [0, 9, 10, 65_535, 65_536, 99_999, 100_000, 139_999]) {
     assert.equal(all[row], `AA${String(row).padStart(8, "0")}`);
   }
-  assert.deepEqual(customerBlock(2, 8928, { ...NOW, seed: 3 }), blocks[2]);
+  assert.deepEqual(customerBlock(2, new BlockMemory(8928), { ...NOW, seed: 3 }), blocks[2]);
 });
 
 test("the specification declares every column, and every value keeps to it", () => {

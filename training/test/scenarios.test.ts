@@ -6,7 +6,7 @@ import { after, test } from "node:test";
 import { Model } from "@churn/contract";
 import { pino } from "pino";
 import { customerColumns } from "../src/customers/columns.ts";
-import { type CustomerOptions, customerBlock } from "../src/customers/customers.ts";
+import { BlockMemory, type CustomerOptions, customerBlock } from "../src/customers/customers.ts";
 import { generateRowGroups } from "../src/customers/generator.ts";
 import { conditionsOf, SCENARIOS, type ScenarioName } from "../src/customers/scenarios.ts";
 import { writeRowGroups } from "../src/data/parquet-file.ts";
@@ -21,7 +21,8 @@ const ROWS = 20_000;
 const STABLE: CustomerOptions = { rows: ROWS, seed: 5, month: 0, scenario: "stable", from: 1, withTruth: true };
 const columns = customerColumns({ withTruth: true });
 
-const block = (options: Partial<CustomerOptions>): TableBlock => customerBlock(0, ROWS, { ...STABLE, ...options });
+const block = (options: Partial<CustomerOptions>): TableBlock =>
+  customerBlock(0, new BlockMemory(ROWS), { ...STABLE, ...options });
 
 /** A column of a block; missing values are NaN. */
 function column(name: string, { columns: values }: TableBlock): number[] {

@@ -29,6 +29,7 @@ export interface Records {
   readonly usageTrendPercent: Int32Array;
   readonly daysSinceLogin: Uint8Array;
   readonly satisfactionScore: Uint8Array;
+  readonly dissatisfaction: Float64Array; // hidden: standard deviations
 }
 
 /** The network of this region is overloaded: heavy users notice. */
@@ -76,34 +77,38 @@ function ticketTable(factor: number): readonly Discrete[] {
   return table;
 }
 
-export function observe(random: Random, people: People, month: number, conditions: Conditions): Records {
-  const rows = people.age.length;
-  const records: Records = {
+/** Room for the records of so many people. */
+export function makeRecords(rows: number): Records {
+  return {
     age: new Uint8Array(rows),
     monthlyCharges: new Uint16Array(rows),
-    tenureMonths: people.tenure.slice(),
+    tenureMonths: new Uint16Array(rows),
     supportTickets: new Uint8Array(rows),
     paymentDelayDays: new Uint8Array(rows),
     avgUsageHours: new Uint16Array(rows),
-    contract: people.contract.slice(),
+    contract: new Uint8Array(rows),
     contractMonthsLeft: new Uint8Array(rows),
-    plan: people.plan.slice(),
-    productCount: people.products.slice(),
-    paymentMethod: people.paymentMethod.slice(),
-    autoPay: people.autoPay.slice(),
+    plan: new Uint8Array(rows),
+    productCount: new Uint8Array(rows),
+    paymentMethod: new Uint8Array(rows),
+    autoPay: new Uint8Array(rows),
     region: new Uint8Array(rows),
     priceChangePercent: new Int32Array(rows),
     usageTrendPercent: new Int32Array(rows),
     daysSinceLogin: new Uint8Array(rows),
     satisfactionScore: new Uint8Array(rows),
+    dissatisfaction: new Float64Array(rows),
   };
+}
+
+/** Records a month of what people do. */
+export function observe(random: Random, people: People, month: number, conditions: Conditions, records: Records): void {
   recordContracts(people, records, month);
   drawBills(random, people, records, conditions);
-  const dissatisfaction = drawDissatisfaction(random, people, records, conditions);
-  drawUse(random, people, records, dissatisfaction, conditions);
-  drawContacts(random, people, records, dissatisfaction, conditions);
+  drawDissatisfaction(random, people, records, conditions);
+  drawUse(random, people, records, conditions);
+  drawContacts(random, people, records, conditions);
   loseValues(random, people, records);
-  return records;
 }
 
 // The chain of causes: price and place → dissatisfaction → use, trend, tickets, logins, opinion. Each stage is a loop
@@ -111,6 +116,12 @@ export function observe(random: Random, people: People, month: number, condition
 
 function recordContracts(people: People, records: Records, month: number): void {
   const { age, entered, nameIndex, contract, tenure, cityIndex } = people;
+  records.tenureMonths.set(tenure);
+  records.contract.set(contract);
+  records.plan.set(people.plan);
+  records.productCount.set(people.products);
+  records.paymentMethod.set(people.paymentMethod);
+  records.autoPay.set(people.autoPay);
   for (let place = 0; place < age.length; place++) {
     const term = CONTRACT_MONTHS[contract[place]];
     // Birthdays are spread over the year: the name stands for chance.
@@ -134,26 +145,20 @@ function drawBills(random: Random, people: People, records: Records, conditions:
   }
 }
 
-/** In standard deviations. A rise for everybody is part of the conditions: people resent their own more. */
-function drawDissatisfaction(random: Random, people: People, records: Records, conditions: Conditions): Float64Array {
+/** A rise for everybody is part of the conditions: people resent their own more. */
+function drawDissatisfaction(random: Random, people: People, records: Records, conditions: Conditions): void {
   const { engagement } = people;
+  const { dissatisfaction } = records;
   const { dissatisfaction: general, priceRise } = conditions;
-  const dissatisfaction = new Float64Array(engagement.length);
   for (let place = 0; place < dissatisfaction.length; place++) {
     const ownHalves = records.priceChangePercent[place] - 2 * priceRise;
     const network = records.region[place] === WEAK_REGION ? 0.25 : 0;
     dissatisfaction[place] = general + normal(random) + 0.025 * ownHalves + network - 0.2 * engagement[place] - 0.1;
   }
-  return dissatisfaction;
 }
 
-function drawUse(
-  random: Random,
-  { plan, engagement }: People,
-  records: Records,
-  dissatisfaction: Float64Array,
-  { usageFactor }: Conditions,
-): void {
+function drawUse(random: Random, { plan, engagement }: People, records: Records, { usageFactor }: Conditions): void {
+  const { dissatisfaction } = records;
   for (let place = 0; place < plan.length; place++) {
     const liking = exp(0.3 * engagement[place] - 0.25 * dissatisfaction[place]);
     const hours = usageFactor * (PLAN_HOURS[plan[place]] / 3) * erlang3(random) * liking;
@@ -163,13 +168,8 @@ function drawUse(
   }
 }
 
-function drawContacts(
-  random: Random,
-  { engagement }: People,
-  records: Records,
-  dissatisfaction: Float64Array,
-  { ticketFactor }: Conditions,
-): void {
+function drawContacts(random: Random, { engagement }: People, records: Records, { ticketFactor }: Conditions): void {
+  const { dissatisfaction } = records;
   const tickets = ticketTable(ticketFactor);
   for (let place = 0; place < engagement.length; place++) {
     const bounded = clamp(dissatisfaction[place], -TICKET_LIMIT, TICKET_LIMIT);

@@ -9,15 +9,13 @@ import { BASIC, MONTHLY, PREMIUM, UNLIMITED } from "./people.ts";
 import type { Conditions } from "./scenarios.ts";
 
 /**
- * P(churn | what is recorded) of each place. A missing value makes its terms zero, unless the formula says otherwise;
+ * Computes P(churn | what is recorded) of each place. A missing value makes its terms zero, unless the formula says otherwise;
  * plan, product count and price change are nullable for others who use the model, but always known here.
  */
-export function churnProbabilities(records: Records, conditions: Conditions): Float64Array {
-  const probabilities = new Float64Array(records.age.length);
+export function churnProbabilities(records: Records, conditions: Conditions, probabilities: Float64Array): void {
   for (let place = 0; place < probabilities.length; place++) {
     probabilities[place] = 1 / (1 + Math.exp(-logit(records, place, conditions)));
   }
-  return probabilities;
 }
 
 /** A term of a whole number, 0 to `most`, looked up: most of the formula. */
@@ -110,16 +108,14 @@ export const STAYED = 0;
 export const HORIZON_DAYS = 30;
 
 /**
- * The day on which each customer leaves, 1 to `HORIZON_DAYS`, or `STAYED`. The risk is the same on every day, so
+ * Draws the day on which each customer leaves, 1 to `HORIZON_DAYS`, or `STAYED`. The risk is the same on every day, so
  * those at high risk leave earlier.
  */
-export function drawOutcomes(random: Random, probabilities: Float64Array): Uint8Array {
-  const days = new Uint8Array(probabilities.length);
+export function drawOutcomes(random: Random, probabilities: Float64Array, days: Uint8Array): void {
   for (let place = 0; place < days.length; place++) {
     const u = random.uniform();
     const p = probabilities[place];
-    if (u >= p) continue;
-    days[place] = Math.min(HORIZON_DAYS, 1 + Math.floor((HORIZON_DAYS * Math.log1p(-u)) / Math.log1p(-p)));
+    const day = u >= p ? STAYED : 1 + Math.floor((HORIZON_DAYS * Math.log1p(-u)) / Math.log1p(-p));
+    days[place] = Math.min(HORIZON_DAYS, day);
   }
-  return days;
 }

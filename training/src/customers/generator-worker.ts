@@ -2,7 +2,7 @@
 import Tinypool from "tinypool";
 import { type EncodedRowGroup, encodeRowGroup } from "../data/row-group.ts";
 import type { TableColumn } from "../data/table-block.ts";
-import { blockRows, type CustomerOptions, customerBlock } from "./customers.ts";
+import { BlockMaker, type CustomerOptions } from "./customers.ts";
 
 /** What a thread is started with. */
 export interface GeneratorInput {
@@ -10,7 +10,9 @@ export interface GeneratorInput {
   readonly options: CustomerOptions;
 }
 
+const { columns, options }: GeneratorInput = Tinypool.workerData;
+const maker = new BlockMaker(options);
+
 export default function generateRowGroup(block: number): EncodedRowGroup {
-  const { columns, options }: GeneratorInput = Tinypool.workerData;
-  return encodeRowGroup(columns, customerBlock(block, blockRows(block, options.rows), options));
+  return encodeRowGroup(columns, maker.make(block));
 }

@@ -5,7 +5,7 @@ import { setImmediate as turn } from "node:timers/promises";
 import Tinypool from "tinypool";
 import { type EncodedRowGroup, encodeRowGroup } from "../data/row-group.ts";
 import type { TableBlock, TableColumn } from "../data/table-block.ts";
-import { BLOCK_ROWS, blockRows, type CustomerOptions, customerBlock } from "./customers.ts";
+import { BLOCK_ROWS, BlockMaker, type CustomerOptions } from "./customers.ts";
 import type { GeneratorInput } from "./generator-worker.ts";
 
 /** With fewer blocks for each, threads take longer to start than they save. */
@@ -13,11 +13,12 @@ const BLOCKS_PER_THREAD = 4;
 /** Blocks that may be under way per thread: one in the making, one waiting to be written. */
 const IN_FLIGHT_PER_THREAD = 2;
 
-/** The customers in blocks, made one by one as they are asked for. */
+/** The customers in blocks, made one by one as they are asked for; each is valid until the next is. */
 export async function* generateBlocks(options: CustomerOptions): AsyncGenerator<TableBlock> {
+  const maker = new BlockMaker(options);
   for (let block = 0; block < countBlocks(options); block++) {
     await turn(); // a signal may have come, or progress may want to be seen
-    yield customerBlock(block, blockRows(block, options.rows), options);
+    yield maker.make(block);
   }
 }
 

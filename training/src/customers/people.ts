@@ -109,9 +109,9 @@ const ACCOUNT_SHARE = [0.95, 0.95, 0.72];
 const EXTRAS = PLANS.map((_, plan) => new Discrete(poissonWeights(0.7 + 0.35 * plan, 4)));
 const PARTNER_SHARE = 0.05;
 
-/** The people of month 0. */
-export function drawPeople(random: Random, rows: number): People {
-  const people: People = {
+/** Room for so many people. */
+export function makePeople(rows: number): People {
+  return {
     entered: new Uint8Array(rows),
     gender: new Uint8Array(rows),
     age: new Uint8Array(rows),
@@ -129,11 +129,15 @@ export function drawPeople(random: Random, rows: number): People {
     stress: new Float32Array(rows),
     engagement: new Float32Array(rows),
   };
-  for (let place = 0; place < rows; place++) {
+}
+
+/** Draws the people of month 0. */
+export function drawPeople(random: Random, people: People): void {
+  people.entered.fill(0);
+  for (let place = 0; place < people.entered.length; place++) {
     drawPerson(random, people, place);
     people.tenure[place] = TENURES[people.contract[place]].draw(random);
   }
-  return people;
 }
 
 /**
