@@ -70,8 +70,7 @@ function score({ columns }: LabelledRows, i: number, column: string, donor: numb
   return model.predictRow({ visits: value("visits"), plan: value("plan"), shoes: value("shoes") });
 }
 
-const lossOf = (probability: number, label: number): number =>
-  -Math.log(Math.max(2 ** -52, label === 1 ? probability : 1 - probability));
+const lossOf = (probability: number, label: number): number => (probability - label) ** 2;
 
 function lossesOf(sample: LabelledRows): Float64Array {
   return model.predictTable(sample).map((probability, i) => lossOf(probability, sample.labels[i]));

@@ -264,11 +264,16 @@ function withoutMissing(values: Int32Array | Uint16Array | Uint8Array): { presen
   if (!values.includes(missing)) return { present: numbers, levels: allPresent(rows) };
   const bits = new Uint8Array(groups(rows));
   let count = 0;
-  for (let row = 0; row < rows; row++) {
-    const isPresent = +(numbers[row] !== missing);
-    numbers[count] = numbers[row];
+  for (let row = 0, byte = 0; row < rows; row++) {
+    const number = numbers[row];
+    const difference = number ^ missing;
+    const isPresent = (difference | -difference) >>> 31; // 0 or 1 without a branch, which nobody could predict
+    numbers[count] = number;
     count += isPresent;
-    bits[row >> 3] |= isPresent << (row & 7);
+    byte |= isPresent << (row & 7);
+    if ((row & 7) < 7 && row < rows - 1) continue;
+    bits[row >> 3] = byte;
+    byte = 0;
   }
   return { present: numbers.subarray(0, count), levels: somePresent(bits) };
 }

@@ -117,7 +117,7 @@ function sortByScore({ scores, labels }: Scored, threshold: number): Sorted {
 }
 
 /** The log-loss of one customer. */
-export function logLossOf(score: number, label: number): number {
+function logLossOf(score: number, label: number): number {
   const probability = Math.min(1 - EPSILON, Math.max(EPSILON, label === 1 ? score : 1 - score));
   return -Math.log(probability);
 }

@@ -59,8 +59,8 @@ export function importanceChart({ importances }: ReportContent): Chart {
   return {
     id: "importances",
     title: "What the model looks at",
-    caption: `How much worse the predictions get (log-loss) when a column is shuffled among the customers, with a ${INTERVAL}: the longer the bar, the more the model relies on the column. Columns that say the same share what they are worth.${rest}`,
-    plot: intervals(rows, "increase of the log-loss", "~g", "bar"),
+    caption: `How much worse the predictions get (Brier score) when a column is shuffled among the customers, with a ${INTERVAL}: the longer the bar, the more the model relies on the column. Columns that say the same share what they are worth.${rest}`,
+    plot: intervals(rows, "increase of the Brier score", "~g", "bar"),
   };
 }
 
