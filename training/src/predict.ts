@@ -115,7 +115,6 @@ async function* scoreInOrder(tables: AsyncIterable<CustomerTable>, scorer: Score
   const ahead: { readonly keys: Scores["keys"]; readonly answer: Promise<Float64Array> }[] = [];
   for await (const table of tables) {
     const answer = scorer.score(table);
-    answer.catch(() => {}); // it is awaited in its turn; a failure before that is not unhandled
     ahead.push({ keys: table.keys, answer });
     if (ahead.length < scorer.inFlight) continue;
     const [{ keys, answer: next }] = ahead.splice(0, 1);

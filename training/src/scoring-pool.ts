@@ -1,11 +1,8 @@
-/**
- * Threads that score customers. A batch goes to the thread that has the fewest waiting; a thread answers in order, and
- * who answers does not matter: each computes the same doubles.
- */
-import { Worker } from "node:worker_threads";
+/** Threads that score customers. Who answers does not matter: each computes the same doubles. */
 import { Model, type ModelFiles, type Table } from "@churn/contract";
 import type { CustomerReader } from "./data/reader.ts";
 import type { ScoringBatch, ScoringInput } from "./scoring-worker.ts";
+import { WorkerPool } from "./worker-pool.ts";
 
 /** Something that scores one table after the other. */
 export interface Scorer {
@@ -57,61 +54,25 @@ class OwnThread implements Scorer {
 
 class ScoringPool implements Scorer {
   readonly inFlight: number;
-  readonly #threads: readonly ScoringThread[];
+  readonly #pool: WorkerPool<ScoringBatch, Float64Array>;
 
   constructor({ manifest, forest }: ModelFiles, levels: ScoringInput["levels"], threads: number) {
+    const input: ScoringInput = { manifest, forest, levels };
     this.inFlight = threads * TABLES_PER_THREAD;
-    this.#threads = Array.from({ length: threads }, () => new ScoringThread({ manifest, forest, levels }));
-  }
-
-  score(table: Table): Promise<Float64Array> {
-    return this.#threads.reduce((idlest, thread) => (thread.waiting < idlest.waiting ? thread : idlest)).score(table);
-  }
-
-  close(): Promise<unknown> {
-    return Promise.all(this.#threads.map((thread) => thread.close()));
-  }
-}
-
-class ScoringThread {
-  readonly #worker: Worker;
-  readonly #waiting: PromiseWithResolvers<Float64Array>[] = [];
-  #failure: Error | undefined;
-
-  constructor(input: ScoringInput) {
-    this.#worker = new Worker(new URL("./scoring-worker.ts", import.meta.url), { workerData: input });
-    this.#worker.on("message", (probabilities: Float64Array) => this.#waiting.shift()?.resolve(probabilities));
-    this.#worker.on("error", (cause) => {
-      this.#fail(new Error(`a scoring thread failed: ${(cause as Error).message}`, { cause }));
-    });
-    this.#worker.on("exit", (code) => this.#fail(new Error(`a scoring thread ended with exit code ${code}`)));
-  }
-
-  get waiting(): number {
-    return this.#waiting.length;
+    this.#pool = new WorkerPool("scoring", new URL("./scoring-worker.ts", import.meta.url), input, threads);
   }
 
   score({ rows, columns }: Table): Promise<Float64Array> {
-    if (this.#failure !== undefined) return Promise.reject(this.#failure);
     const values = [...columns].map(([name, column]) => {
       return [name, column instanceof Float64Array ? column : column.codes] as const;
     });
-    const batch: ScoringBatch = { rows, columns: new Map(values) };
-    const answer = Promise.withResolvers<Float64Array>();
-    this.#waiting.push(answer);
-    this.#worker.postMessage(
-      batch,
+    return this.#pool.run(
+      { rows, columns: new Map(values) },
       values.map(([, array]) => array.buffer as ArrayBuffer),
     );
-    return answer.promise;
   }
 
   close(): Promise<unknown> {
-    return this.#worker.terminate();
-  }
-
-  #fail(error: Error): void {
-    this.#failure ??= error;
-    for (const answer of this.#waiting.splice(0)) answer.reject(this.#failure);
+    return this.#pool.close();
   }
 }

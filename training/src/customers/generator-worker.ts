@@ -1,5 +1,5 @@
 /** A thread of the generator: makes blocks of customers and encodes them, each on demand. */
-import Tinypool from "tinypool";
+import { parentPort, workerData } from "node:worker_threads";
 import { type EncodedRowGroup, encodeRowGroup } from "../data/row-group.ts";
 import type { TableColumn } from "../data/table-block.ts";
 import { BlockMaker, type CustomerOptions } from "./customers.ts";
@@ -10,9 +10,10 @@ export interface GeneratorInput {
   readonly options: CustomerOptions;
 }
 
-const { columns, options }: GeneratorInput = Tinypool.workerData;
+const { columns, options }: GeneratorInput = workerData;
 const maker = new BlockMaker(options);
 
-export default function generateRowGroup(block: number): EncodedRowGroup {
-  return encodeRowGroup(columns, maker.make(block));
-}
+parentPort?.on("message", (block: number) => {
+  const group: EncodedRowGroup = encodeRowGroup(columns, maker.make(block));
+  parentPort?.postMessage(group, [group.bytes.buffer]);
+});

@@ -2,9 +2,9 @@
  * Customers in any number, block after block, on all threads. A block is the same whoever makes it, so the file is.
  */
 import { setImmediate as turn } from "node:timers/promises";
-import Tinypool from "tinypool";
 import { type EncodedRowGroup, encodeRowGroup } from "../data/row-group.ts";
 import type { TableBlock, TableColumn } from "../data/table-block.ts";
+import { WorkerPool } from "../worker-pool.ts";
 import { BLOCK_ROWS, BlockMaker, type CustomerOptions } from "./customers.ts";
 import type { GeneratorInput } from "./generator-worker.ts";
 
@@ -35,12 +35,8 @@ export async function* generateRowGroups(
     return;
   }
   const input: GeneratorInput = { columns, options };
-  const pool = new Tinypool({
-    filename: new URL("./generator-worker.ts", import.meta.url).href,
-    minThreads: threads,
-    maxThreads: threads,
-    workerData: input,
-  });
+  const script = new URL("./generator-worker.ts", import.meta.url);
+  const pool = new WorkerPool<number, EncodedRowGroup>("generator", script, input, threads);
   try {
     const underWay: Promise<EncodedRowGroup>[] = [];
     for (let block = 0; block < blocks; block++) {
@@ -50,7 +46,7 @@ export async function* generateRowGroups(
     }
     yield* underWay;
   } finally {
-    await pool.destroy();
+    await pool.close();
   }
 }
 
