@@ -5,6 +5,7 @@ import { test } from "node:test";
 import { customerColumns } from "../src/customers/columns.ts";
 import { BlockMemory, type CustomerOptions, customerBlock } from "../src/customers/customers.ts";
 import { generateBlocks } from "../src/customers/generator.ts";
+import { SCENARIOS, type ScenarioName } from "../src/customers/scenarios.ts";
 import { type ColumnValues, missingValue, type TableBlock } from "../src/data/table-block.ts";
 
 const ROWS = 30_000;
@@ -136,6 +137,22 @@ test("the specification declares every column, and every value keeps to it", () 
     const { minimum = 0, maximum = declared.type === "boolean" ? 1 : (values?.length ?? Number.NaN) - 1 } = declared;
     const outside = known.filter((value) => value < minimum || value > maximum);
     assert.deepEqual(outside, [], `${name} lies in [${minimum}, ${maximum}]`);
+  }
+});
+
+test("every block keeps to the ranges that its columns promise, in every scenario", () => {
+  for (const scenario of Object.keys(SCENARIOS) as ScenarioName[]) {
+    const block = customerBlock(0, new BlockMemory(20_000), { ...NOW, month: 2, scenario });
+    for (const [index, { name, range }] of columns.entries()) {
+      if (range === undefined) continue;
+      const values = block.columns[index] as Uint8Array;
+      const missing = missingValue(values);
+      const [lowest, highest] = range;
+      assert.ok(
+        values.every((value) => value === missing || (value >= lowest && value <= highest)),
+        name,
+      );
+    }
   }
 });
 

@@ -36,7 +36,7 @@ async function roundTrip(columns: readonly TableColumn[], blocks: readonly Table
 }
 
 const COLUMNS: readonly TableColumn[] = [
-  { name: "key", type: "VARCHAR", width: 3 },
+  { name: "key", type: "VARCHAR", width: 4 },
   { name: "score", type: "DOUBLE" },
   { name: "price", type: "DOUBLE", scale: 10 },
   { name: "count", type: "INTEGER" },
@@ -47,7 +47,7 @@ const COLUMNS: readonly TableColumn[] = [
 const BLOCK: TableBlock = {
   rows: 3,
   columns: [
-    new TextEncoder().encode("K01K02K03"),
+    new TextEncoder().encode("K001K002K003"),
     Float64Array.of(0.1, -1e-300, Number.NaN),
     Uint16Array.of(4529, 0, MISSING.uint16),
     Int32Array.of(-7, 2147483647, MISSING.int32),
@@ -60,9 +60,9 @@ const BLOCK: TableBlock = {
 test("every kind of column reads back as it was written, missing values included", async () => {
   assert.deepEqual(await roundTrip(COLUMNS, [BLOCK, BLOCK]), [
     ...Array.from({ length: 2 }, () => [
-      ["K01", 0.1, 452.9, -7, true, 20454, "hi\"gh, 'ünïcode'"],
-      ["K02", -1e-300, 0, 2147483647, false, -1, ""],
-      ["K03", null, null, null, null, null, null],
+      ["K001", 0.1, 452.9, -7, true, 20454, "hi\"gh, 'ünïcode'"],
+      ["K002", -1e-300, 0, 2147483647, false, -1, ""],
+      ["K003", null, null, null, null, null, null],
     ]).flat(),
   ]);
 });

@@ -155,7 +155,7 @@ function presentValues(column: TableColumn, values: ColumnValues, rows: number):
  * that dictionary would be longer than the column.
  */
 function wholeNumbers(column: TableColumn, present: Int32Array, levels: Uint8Array): PresentValues {
-  const { lowest, highest } = roundRange(rangeOf(present));
+  const [lowest, highest] = column.range ?? roundRange(rangeOf(present));
   const count = highest - lowest + 1;
   if (count > present.length) {
     return { count: present.length, levels, encoding: "PLAIN", data: plainNumbers(column, present) };
@@ -168,20 +168,23 @@ function wholeNumbers(column: TableColumn, present: Int32Array, levels: Uint8Arr
   return coded(present, levels, lowest, dictionary);
 }
 
-function rangeOf(numbers: Int32Array): { lowest: number; highest: number } {
+/** The lowest and the highest of some numbers. */
+type Range = readonly [number, number];
+
+function rangeOf(numbers: Int32Array): Range {
   let lowest = numbers.length === 0 ? 0 : numbers[0];
   let highest = lowest;
   for (let i = 1; i < numbers.length; i++) {
     lowest = Math.min(lowest, numbers[i]);
     highest = Math.max(highest, numbers[i]);
   }
-  return { lowest, highest };
+  return [lowest, highest];
 }
 
 /** A wide range a little wider, so that one row group after the other has the same. */
-function roundRange({ lowest, highest }: { lowest: number; highest: number }): { lowest: number; highest: number } {
+function roundRange([lowest, highest]: Range): Range {
   const step = 2 ** Math.max(0, Math.floor(Math.log2(highest - lowest + 1)) - 3);
-  return { lowest: Math.floor(lowest / step) * step, highest: Math.ceil((highest + 1) / step) * step - 1 };
+  return [Math.floor(lowest / step) * step, Math.ceil((highest + 1) / step) * step - 1];
 }
 
 function plainNumbers({ type, scale = 1 }: TableColumn, numbers: Int32Array): Uint8Array {
@@ -226,14 +229,17 @@ function doubles(values: Float64Array): PresentValues {
   return { count: present.length, levels: somePresent(bits), data: bytesOf(present), encoding: "PLAIN" };
 }
 
+/** Two bytes at a time: a width is even. */
 function fixedWidthTexts(values: Uint8Array, width: number, rows: number): PresentValues {
-  const data = new Uint8Array(rows * (LENGTH_BYTES + width));
+  const pairs = width / 2;
+  const source = new Uint16Array(values.buffer, values.byteOffset, rows * pairs);
+  const data = new Uint16Array(rows * (LENGTH_BYTES / 2 + pairs));
   for (let row = 0, from = 0, to = 0; row < rows; row++) {
     data[to] = width;
-    to += LENGTH_BYTES;
-    for (let i = 0; i < width; i++) data[to++] = values[from++];
+    to += LENGTH_BYTES / 2;
+    for (let i = 0; i < pairs; i++) data[to++] = source[from++];
   }
-  return { count: rows, levels: allPresent(rows), data, encoding: "PLAIN" };
+  return { count: rows, levels: allPresent(rows), data: bytesOf(data), encoding: "PLAIN" };
 }
 
 /** A PLAIN text: its length in four bytes, then its bytes. */
@@ -250,7 +256,7 @@ function plainTexts(values: readonly string[]): Uint8Array {
   return data;
 }
 
-const bytesOf = ({ buffer, byteOffset, byteLength }: Float64Array | Int32Array): Uint8Array =>
+const bytesOf = ({ buffer, byteOffset, byteLength }: Float64Array | Int32Array | Uint16Array): Uint8Array =>
   new Uint8Array(buffer, byteOffset, byteLength);
 
 // --- missing values ---------------------------------------------------------------------------------------

@@ -9,9 +9,11 @@ export interface TableColumn {
   readonly type: "DOUBLE" | "INTEGER" | "BOOLEAN" | "DATE" | "VARCHAR";
   /** DOUBLE only: blocks give whole numbers, which stand for so many times their value (10: tenths). */
   readonly scale?: number;
+  /** Whole numbers: the lowest and the highest that blocks may give, so that nobody has to look. */
+  readonly range?: readonly [number, number];
   /** VARCHAR only: the distinct texts that blocks give as codes, 0 for the first. */
   readonly values?: readonly string[];
-  /** VARCHAR only: blocks give every text as this many ASCII bytes, 1 to 12 (an id); none is missing. */
+  /** VARCHAR only: blocks give every text as this many ASCII bytes, 2 to 12 and even (an id); none is missing. */
   readonly width?: number;
 }
 
