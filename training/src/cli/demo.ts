@@ -38,7 +38,7 @@ export function demoCommand(): Command {
 
 async function runDemo({ rows, out, ...output }: DemoOptions): Promise<void> {
   const context = createContext(output);
-  const { print, printJson } = context;
+  const { log, print, printJson } = context;
   const paths = {
     data: join(out, "data", "customers.parquet"),
     model: join(out, "models", "best_model"),
@@ -46,6 +46,7 @@ async function runDemo({ rows, out, ...output }: DemoOptions): Promise<void> {
     report: join(out, "reports", "training.html"),
   };
   const start = performance.now();
+  log.info({ event: "demo.started", rows }, "demo started");
   const elapsed = (): string => `${((performance.now() - start) / 1000).toFixed(1)} s`;
 
   print(`1. Customers\n   Generating ${rows} synthetic customers, with the true probability of churn beside them …`);
@@ -99,6 +100,7 @@ async function runDemo({ rows, out, ...output }: DemoOptions): Promise<void> {
     await service.stop();
   }
   print("   The service has stopped.");
+  log.info({ event: "demo.finished", rows, durationMs: Math.round(performance.now() - start) }, "demo finished");
 }
 
 /** A typical customer and a risky one, then a small burst for the clock. */
