@@ -29,7 +29,9 @@ function intervals(rows: readonly Interval[], title: string, format: string, kin
     low: digits(low),
     high: digits(high),
   }));
-  const x = { type: "quantitative" as const, title, axis: { format, tickCount: 4 }, scale: { zero: kind === "bar" } };
+  // The width of labels is only guessed here: a generous distance keeps them apart.
+  const axis = { format, tickCount: 4, labelOverlap: "greedy" as const, labelSeparation: 12 };
+  const x = { type: "quantitative" as const, title, axis, scale: { zero: kind === "bar" } };
   const y = { field: "row", type: "nominal" as const, sort: null, axis: null };
   const dot = { type: "point" as const, filled: true, color: MODEL.color, size: 60, opacity: 1 };
   const bar = { type: "bar" as const, color: MODEL.color, height: 10, opacity: 0.85 };
