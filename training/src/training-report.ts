@@ -40,10 +40,7 @@ export async function reportTraining(path: string, outcome: TrainingOutcome, log
     log.info({ event: "report.written", report: path, durationMs }, "report written");
     return path;
   } catch (error) {
-    log.warn(
-      { event: "report.failed", reason: (error as Error).message },
-      `the report could not be written to ${path}`,
-    );
+    log.warn({ event: "report.failed", report: path, err: error }, "no report was written");
     return null;
   }
 }
@@ -61,7 +58,7 @@ async function renderTraining({ model, source, set, holdout, scores, heldOut }: 
     evaluation: { metrics, confusionMatrix, baselines, slices },
     importances: await permutationImportances(new Model(model), heldOut.rows(), lineage.seed),
     baseRate: trainingChurners / trainingRows,
-    findings: set.findings,
+    findings: set.heldFindings,
     notes: evaluationNotes({
       customers: "holdout",
       rows,

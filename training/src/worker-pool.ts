@@ -4,8 +4,15 @@
  */
 import { Worker } from "node:worker_threads";
 
+interface Thread<Answer> {
+  readonly worker: Worker;
+  readonly waiting: PromiseWithResolvers<Answer>[];
+}
+
 export class WorkerPool<Task, Answer> {
-  readonly #threads: readonly Thread<Task, Answer>[];
+  readonly #what: string;
+  readonly #threads: readonly Thread<Answer>[];
+  #failure: Error | undefined;
 
   /**
    * @param what What its threads do, for the message when one fails: "scoring".
@@ -13,56 +20,44 @@ export class WorkerPool<Task, Answer> {
    * @param input What each thread starts with, as its `workerData`.
    */
   constructor(what: string, script: URL, input: unknown, threads: number) {
-    this.#threads = Array.from({ length: threads }, () => new Thread<Task, Answer>(what, script, input));
+    this.#what = what;
+    this.#threads = Array.from({ length: threads }, () => this.#start(new Worker(script, { workerData: input })));
   }
 
   /** @param transfer Memory that is handed over: it is gone here afterwards. */
   run(task: Task, transfer: readonly ArrayBuffer[] = []): Promise<Answer> {
-    const idlest = this.#threads.reduce((best, thread) => (thread.waiting < best.waiting ? thread : best));
-    return idlest.run(task, transfer);
-  }
-
-  close(): Promise<unknown> {
-    return Promise.all(this.#threads.map((thread) => thread.close()));
-  }
-}
-
-class Thread<Task, Answer> {
-  readonly #worker: Worker;
-  readonly #waiting: PromiseWithResolvers<Answer>[] = [];
-  #failure: Error | undefined;
-
-  constructor(what: string, script: URL, input: unknown) {
-    this.#worker = new Worker(script, { workerData: input });
-    this.#worker.on("message", (answer: Answer) => this.#waiting.shift()?.resolve(answer));
-    this.#worker.on("error", (cause) => {
-      this.#fail(new Error(`a ${what} thread failed: ${(cause as Error).message}`, { cause }));
-    });
-    this.#worker.on("exit", (code) => this.#fail(new Error(`a ${what} thread ended with exit code ${code}`)));
-  }
-
-  get waiting(): number {
-    return this.#waiting.length;
-  }
-
-  run(task: Task, transfer: readonly ArrayBuffer[]): Promise<Answer> {
     const answer = Promise.withResolvers<Answer>();
     answer.promise.catch(() => {}); // it is awaited in its turn; a failure before that is not unhandled
     if (this.#failure !== undefined) {
       answer.reject(this.#failure);
-    } else {
-      this.#waiting.push(answer);
-      this.#worker.postMessage(task, transfer);
+      return answer.promise;
     }
+    const { worker, waiting } = this.#threads.reduce((idlest, thread) =>
+      thread.waiting.length < idlest.waiting.length ? thread : idlest,
+    );
+    waiting.push(answer);
+    worker.postMessage(task, transfer);
     return answer.promise;
   }
 
   close(): Promise<unknown> {
-    return this.#worker.terminate();
+    return Promise.all(this.#threads.map(({ worker }) => worker.terminate()));
+  }
+
+  #start(worker: Worker): Thread<Answer> {
+    const waiting: PromiseWithResolvers<Answer>[] = [];
+    worker.on("message", (answer: Answer) => waiting.shift()?.resolve(answer));
+    worker.on("error", (cause) => {
+      this.#fail(new Error(`a ${this.#what} thread failed: ${(cause as Error).message}`, { cause }));
+    });
+    worker.on("exit", (code) => this.#fail(new Error(`a ${this.#what} thread ended with exit code ${code}`)));
+    return { worker, waiting };
   }
 
   #fail(error: Error): void {
     this.#failure ??= error;
-    for (const answer of this.#waiting.splice(0)) answer.reject(this.#failure);
+    for (const { waiting } of this.#threads) {
+      for (const answer of waiting.splice(0)) answer.reject(this.#failure);
+    }
   }
 }

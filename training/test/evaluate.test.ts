@@ -126,13 +126,13 @@ describe("the file that a model was trained on", () => {
     assert.match(result.notes[0], /held out of training; on the others of this file the model was trained/);
   });
 
-  test("gives the report that training wrote, byte for byte but for what it counts in all rows", async () => {
-    const { findings } = await judge(join(folder, "gym.csv"));
+  test("gives the report that training wrote, byte for byte", async () => {
+    await judge(join(folder, "gym.csv"));
 
     const [theirs, ours] = ["training.html", "evaluation.html"].map((name) => readFileSync(join(folder, name), "utf8"));
-    const without = (page: string, count: number): string => page.replace(`<td class="number">${count}</td>`, "");
     assert.equal(trained.report, join(folder, "training.html"));
-    assert.equal(without(ours, findings.visits), without(theirs, trained.findings.visits));
+    assert.notDeepEqual(trained.findings, {}, "expected values outside the specification");
+    assert.equal(ours, theirs);
   });
 
   test("is judged by everybody when that is asked for, and then the figures are said to flatter", async () => {

@@ -87,6 +87,21 @@ describe("metrics", () => {
     assert(Math.abs((high - low) / theory - 1) < 0.3, `width ${high - low}, by theory ${theory}`); // of 200 resamples
   });
 
+  test("have an interval of finite ends also where very many rows have very few churners", () => {
+    const rows = 300_000;
+    const random = new Random(9);
+    const scores = Float64Array.from({ length: rows }, () => random.uniform());
+    const labels = new Uint8Array(rows);
+    for (const row of [5, 70_000, 200_001]) labels[row] = 1;
+
+    const metrics = computeMetrics({ scores, labels }, { threshold: 0.5 }, 1);
+
+    assert.equal(Object.keys(metrics).length, 7);
+    for (const [name, { value, low, high }] of Object.entries(metrics)) {
+      assert(low <= value && value <= high, `${name}: ${low} to ${high} around ${value}`);
+    }
+  });
+
   test("are the same for the same seed, and their intervals others for another", () => {
     const rows = calibrated(300, 5);
     const metrics = (seed: number) => computeMetrics(rows, { threshold: 0.5 }, seed);

@@ -3,7 +3,7 @@ import { join, relative } from "node:path";
 import { fileURLToPath } from "node:url";
 import { featureColumnNames, Model, type ModelManifest, RequestReader } from "@churn/contract";
 import { Command } from "commander";
-import { MAX_ROWS } from "../customers/customers.ts";
+import { MAX_ROWS } from "../customers/limits.ts";
 import { DEFAULT_FOREST_PARAMETERS } from "../forest/parameters.ts";
 import { metricsTable } from "../report/text.ts";
 import { type RunningService, startService } from "../running-service.ts";

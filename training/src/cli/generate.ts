@@ -1,6 +1,6 @@
 /** `churn generate`: synthetic customers into a file. */
 import { Command, Option } from "commander";
-import { MAX_MONTH, MAX_ROWS } from "../customers/customers.ts";
+import { MAX_MONTH, MAX_ROWS } from "../customers/limits.ts";
 import { SCENARIOS } from "../customers/scenarios.ts";
 import type { GenerateOptions } from "../generate.ts";
 import { type Context, createContext, OUTPUT_OPTIONS, type OutputOptions, wholeNumber } from "./context.ts";

@@ -1,6 +1,7 @@
 /**
  * Whether customers leave: P(churn) as a function of what is recorded, and nothing else, so that the best possible
- * score is known.
+ * score is known. (A record that a fault of a system spoils afterwards does not change it: then nobody can reach that
+ * score.)
  */
 import { MISSING } from "../data/table-block.ts";
 import type { Random } from "../random.ts";

@@ -9,11 +9,9 @@ import type { ColumnValues, TableBlock } from "../data/table-block.ts";
 import { Random } from "../random.ts";
 import { makeRecords, observe, type Records, recordMinutes } from "./behaviour.ts";
 import { churnProbabilities, drawOutcomes, HORIZON_DAYS, STAYED } from "./churn.ts";
+import { KEY_DIGITS, MAX_MONTH } from "./limits.ts";
 import { advance, drawPeople, MAX_TENURE_MONTHS, makePeople, type People } from "./people.ts";
 import { conditionsOf, type ScenarioName } from "./scenarios.ts";
-
-/** Ten years: each month is lived through. */
-export const MAX_MONTH = 120;
 
 export interface CustomerOptions {
   readonly rows: number;
@@ -29,10 +27,6 @@ export interface CustomerOptions {
 
 /** Rows drawn from one seed: large enough to amortise a generator, small enough to keep memory flat. */
 export const BLOCK_ROWS = 65_536;
-
-/** Keys number places with so many digits. */
-const KEY_DIGITS = 8;
-export const MAX_ROWS = 10 ** KEY_DIGITS;
 
 /** What a generator is for. Separate streams: another formula for churn must not change anyone's age. */
 const STREAM = { people: 1, behaviour: 2, outcome: 3, newcomers: 4, names: 5 } as const;

@@ -213,7 +213,9 @@ const rangeDictionaries = new Map<string, Dictionary>();
 const MOST_CACHED = 64;
 
 function cached<Key>(made: Map<Key, Dictionary>, key: Key, make: () => Dictionary): Dictionary {
-  const dictionary = made.get(key) ?? make();
+  const known = made.get(key);
+  if (known !== undefined) return known;
+  const dictionary = make();
   if (made.size >= MOST_CACHED) made.clear();
   made.set(key, dictionary);
   return dictionary;

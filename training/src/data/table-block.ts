@@ -9,7 +9,7 @@ export interface TableColumn {
   readonly type: "DOUBLE" | "INTEGER" | "BOOLEAN" | "DATE" | "VARCHAR";
   /** DOUBLE only: blocks give whole numbers, which stand for so many times their value (10: tenths). */
   readonly scale?: number;
-  /** Whole numbers: the lowest and the highest that blocks may give, so that nobody has to look. */
+  /** Whole numbers: the lowest and the highest that blocks may give. Nobody looks: another number spoils its neighbours. */
   readonly range?: readonly [number, number];
   /** VARCHAR only: the distinct texts that blocks give as codes, 0 for the first. */
   readonly values?: readonly string[];

@@ -35,6 +35,8 @@ export interface TrainingSet {
   readonly truth: Float64Array | undefined;
   /** Values that break the specification's bounds or lists: column → how many. */
   readonly findings: Readonly<Record<string, number>>;
+  /** The same of the held-out rows, by the levels that the training rows have. */
+  readonly heldFindings: Readonly<Record<string, number>>;
 }
 
 /** The rows of one side of the split. */
@@ -81,6 +83,7 @@ export async function readTrainingSet(
   const isHoldout = new Uint8Array(rows);
   let truth: Float64Array | undefined;
   const counts: ValueCounts = new Map();
+  const heldCounts: ValueCounts = new Map();
   let start = 0;
   for await (const table of reader.tables()) {
     countValues(dataset, table, counts);
@@ -88,7 +91,9 @@ export async function readTrainingSet(
     labels.set(table.labels as Uint8Array, start);
     for (let i = 0; i < table.rows; i++) isHoldout[start + i] = +isHeldOut(customerKey(table, i, start));
     const held = rowsWhere(table.rows, (row) => isHoldout[start + row] === 1);
-    heldOut?.add(takeRows(table, held), take(table.labels as Uint8Array, held));
+    const heldRows = takeRows(table, held);
+    countValues(dataset, heldRows, heldCounts, () => true); // which levels are known is not known yet
+    heldOut?.add(heldRows, take(table.labels as Uint8Array, held));
     if (table.truth !== undefined) {
       truth ??= new Float64Array(rows);
       truth.set(table.truth, start);
@@ -99,9 +104,12 @@ export async function readTrainingSet(
   checkInformation(path, featureColumnNames(dataset), raw);
   checkClasses(path, labels, isHoldout);
   const encodings = learnEncodings(dataset, raw, labels, isHoldout);
+  countUnknownLevels(raw, encodings, isHoldout, heldCounts);
   for (const [name, column] of raw) recode(column, encodings[name]);
   const columns = features.map(({ name }) => (raw.get(name) as RawColumn).values);
-  return { rows, columns, encodings, labels, isHoldout, truth, findings: violations(dataset, counts) };
+  const findings = violations(dataset, counts);
+  const heldFindings = violations(dataset, heldCounts);
+  return { rows, columns, encodings, labels, isHoldout, truth, findings, heldFindings };
 }
 
 /**
@@ -151,6 +159,22 @@ function addValues(raw: Map<string, RawColumn>, name: string, column: Column, st
   raw.set(name, { values, levels });
   if (column instanceof Float64Array) values.set(encodeNumbers(column), start);
   else for (const [i, code] of column.codes.entries()) values[start + i] = code === MISSING_CODE ? Number.NaN : code;
+}
+
+/** Adds the held-out rows' levels that no training row has, as a later file's would be counted. */
+function countUnknownLevels(
+  raw: ReadonlyMap<string, RawColumn>,
+  encodings: CategoryEncodings,
+  isHoldout: Uint8Array,
+  counts: ValueCounts,
+): void {
+  for (const [name, { values, levels }] of raw) {
+    const count = counts.get(name);
+    if (levels === undefined || count === undefined) continue;
+    const known = new Set(encodings[name]);
+    const isUnknown = levels.map((level) => !known.has(level));
+    for (let i = 0; i < values.length; i++) if (isHoldout[i] === 1 && isUnknown[values[i]]) count.unknownLevels++;
+  }
 }
 
 /** From codes into levels to positions in their learned order; a level that is not in it becomes missing. */

@@ -6,6 +6,7 @@
  * fall, so more and more customers are predicted to churn.
  */
 import type { Economics } from "@churn/contract";
+import { descendingOrder } from "../radix-sort.ts";
 import { contactValues } from "./economics.ts";
 import type { Scored } from "./metrics.ts";
 import { f1 } from "./threshold.ts";
@@ -30,7 +31,7 @@ export interface Curve {
 
 /** @param scored Scores without NaN. Rows of equal score become one point. */
 export function operatingPoints({ scores, labels }: Scored): OperatingPoints {
-  const order = Uint32Array.from(scores.keys()).sort((a, b) => scores[b] - scores[a]);
+  const order = descendingOrder(scores);
   const thresholds = new Float64Array(order.length + 1).fill(Number.POSITIVE_INFINITY, 0, 1);
   const truePositives = new Float64Array(order.length + 1);
   const falsePositives = new Float64Array(order.length + 1);
@@ -149,6 +150,7 @@ export function thin({ x, y }: Curve, tolerance = 0.001): Curve {
 
 /** From the least to the greatest value; 1 where they are the same. */
 function extent(values: Float64Array): number {
-  const sorted = values.toSorted();
-  return sorted[sorted.length - 1] - sorted[0] || 1;
+  let [least, greatest] = [values[0], values[0]];
+  for (const value of values) [least, greatest] = [Math.min(least, value), Math.max(greatest, value)];
+  return greatest - least || 1;
 }

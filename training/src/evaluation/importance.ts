@@ -40,7 +40,7 @@ export async function permutationImportances(model: Model, sample: LabelledRows,
     await turn(); // so that progress can be shown, and a signal be seen
     const donors = shuffle(sample.rows, new Random(seed, SHUFFLE_STREAM, index));
     const increases = lossIncreases(model, sample, losses, column, donors);
-    importances.push({ column, ...meanWithInterval(increases) });
+    importances.push({ column, ...meanWithInterval(increases, donors) });
   }
   return importances.sort((a, b) => b.value - a.value);
 }
@@ -85,10 +85,15 @@ function shuffle(rows: number, random: Random): Uint32Array {
   return order;
 }
 
-/** Mean ± 1.96 standard errors. */
-function meanWithInterval(values: Float64Array): Metric {
-  const mean = values.reduce((sum, value) => sum + value, 0) / values.length;
-  const variance = values.reduce((sum, value) => sum + (value - mean) ** 2, 0) / Math.max(1, values.length - 1);
-  const half = 1.96 * Math.sqrt(variance / values.length);
+/**
+ * Mean ± 1.96 standard errors. Each row counts twice, once for itself and once as a donor, so neighbours in the shuffle
+ * vary together.
+ */
+function meanWithInterval(values: Float64Array, donors: Uint32Array): Metric {
+  const rows = values.length;
+  const mean = values.reduce((sum, value) => sum + value, 0) / rows;
+  const apart = values.map((value) => value - mean);
+  const together = apart.reduce((sum, value, row) => sum + value * (value + 2 * apart[donors[row]]), 0);
+  const half = 1.96 * Math.sqrt(Math.max(0, together) / Math.max(1, rows - 1) / rows);
   return { value: mean, low: mean - half, high: mean + half };
 }

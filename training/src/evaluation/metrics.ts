@@ -23,6 +23,7 @@ export interface Scored {
 const RESAMPLES = 200;
 /** Of more rows, a sample of so many is resampled: 200 passes over millions would say the same, in minutes. */
 const RESAMPLED_ROWS = 100_000;
+const RESAMPLED_PER_CLASS = 1000;
 /** A stream that no resample draws from: they are numbered from 0. */
 const SAMPLE_STREAM = -1;
 /** Two-sided 95 %, percentile method. */
@@ -56,7 +57,7 @@ export function computeMetrics(scored: Scored, decision: Decision, seed: number)
   const { economics } = decision;
   const sorted = sortByScore(scored, decision.threshold);
   const estimate = unweightedMetrics(sorted, economics);
-  const sample = thin(sorted, new Random(seed, SAMPLE_STREAM));
+  const sample = rowsToResample(sorted, new Random(seed, SAMPLE_STREAM));
   const center = sample === sorted ? estimate : unweightedMetrics(sample, economics);
   const shrinkage = Math.sqrt(sample.scores.length / sorted.scores.length);
   const weights = new Uint8Array(sample.scores.length);
@@ -66,17 +67,11 @@ export function computeMetrics(scored: Scored, decision: Decision, seed: number)
   });
   const rescale = (name: string, value: number): number =>
     sample === sorted ? value : estimate[name] + shrinkage * (value - center[name]);
-  return Object.fromEntries(
-    Object.entries(estimate)
-      .filter(([, value]) => Number.isFinite(value))
-      .map(([name, value]) => [
-        name,
-        withInterval(
-          value,
-          resamples.map((resample) => rescale(name, resample[name])),
-        ),
-      ]),
-  );
+  const metrics = Object.entries(estimate).map(([name, value]): [string, Metric] => {
+    const resampled = resamples.map((resample) => rescale(name, resample[name]));
+    return [name, withInterval(value, resampled)];
+  });
+  return Object.fromEntries(metrics.filter(([, metric]) => Object.values(metric).every(Number.isFinite)));
 }
 
 function unweightedMetrics(sorted: Sorted, economics?: Economics): Record<string, number> {
@@ -84,13 +79,20 @@ function unweightedMetrics(sorted: Sorted, economics?: Economics): Record<string
 }
 
 /**
- * At most `RESAMPLED_ROWS` of the rows. Of m among n rows, resamples spread √(n / m) times as wide as of all.
+ * At most `RESAMPLED_ROWS` of the rows, but all of them where that would leave too few of a class. Of m among n rows,
+ * resamples spread √(n / m) times as wide as of all.
  *
  * @source Bickel, Götze and van Zwet 1997, "Resampling fewer than n observations"
  */
-function thin(sorted: Sorted, random: Random): Sorted {
-  if (sorted.scores.length <= RESAMPLED_ROWS) return sorted;
-  const rows = sampleRows(sorted.scores.length, RESAMPLED_ROWS, random);
+function rowsToResample(sorted: Sorted, random: Random): Sorted {
+  const rows = sorted.scores.length;
+  const churners = sorted.labels.reduce((sum, label) => sum + label, 0);
+  const rarer = Math.min(churners, rows - churners);
+  if (rows <= RESAMPLED_ROWS || (rarer / rows) * RESAMPLED_ROWS < RESAMPLED_PER_CLASS) return sorted;
+  return rowsOf(sorted, sampleRows(rows, RESAMPLED_ROWS, random));
+}
+
+function rowsOf(sorted: Sorted, rows: Uint32Array): Sorted {
   return {
     scores: take(sorted.scores, rows),
     labels: take(sorted.labels, rows),

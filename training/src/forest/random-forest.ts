@@ -63,10 +63,7 @@ export async function fitForest(
     );
   }
   // Threads load their code while this one bins.
-  const workers = Array.from(
-    { length: Math.min(nJobs, parameters.nEstimators) },
-    () => new Worker(new URL("./worker.ts", import.meta.url)),
-  );
+  const threads = Array.from({ length: Math.min(nJobs, parameters.nEstimators) }, startThread);
   try {
     const data = await binFeatures(columns, nRows, parameters.maxBins);
     const { maxDepth, minSamplesLeaf, maxSamples, nEstimators } = parameters;
@@ -90,10 +87,14 @@ export async function fitForest(
       nextTree,
     };
     const results = new Results(nEstimators, scoredRows.length, onProgress);
-    await Promise.all(workers.map((worker) => runWorker(worker, input, (message) => results.add(message))));
+    for (const { worker } of threads) {
+      worker.on("message", (message: WorkerMessage) => results.add(message));
+      worker.postMessage(input);
+    }
+    await Promise.all(threads.map(({ finished }) => finished));
     return { forest: joinTrees(results.trees, data), outOfBagScores: results.outOfBagScores(scoredRows, nRows) };
   } finally {
-    for (const worker of workers) void worker.terminate();
+    for (const { worker } of threads) void worker.terminate();
   }
 }
 
@@ -131,16 +132,18 @@ class Results {
   }
 }
 
-function runWorker(worker: Worker, input: WorkerInput, receive: (message: WorkerMessage) => void): Promise<void> {
-  return new Promise((resolve, reject) => {
-    worker.on("message", receive);
-    worker.postMessage(input);
-    worker.on("error", reject);
-    worker.on("exit", (code) => {
-      if (code === 0) resolve();
-      else reject(new Error(`a forest worker ended with exit code ${code}`));
+/** A thread, and when it is through. Listened to from the start: it may fail before it is given work. */
+function startThread(): { readonly worker: Worker; readonly finished: Promise<void> } {
+  const worker = new Worker(new URL("./worker.ts", import.meta.url));
+  const finished = new Promise<void>((resolve, reject) => {
+    worker.on("message", ({ kind }: WorkerMessage) => {
+      if (kind === "done") resolve();
     });
+    worker.on("error", reject);
+    worker.on("exit", (code) => reject(new Error(`a forest thread ended with exit code ${code} before its work`)));
   });
+  finished.catch(() => {}); // it is awaited when there is work
+  return { worker, finished };
 }
 
 /** Trees one after the other; splits and leaves each with only the numbers they need. */

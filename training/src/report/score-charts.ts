@@ -74,7 +74,7 @@ export function thresholdChart(content: ReportContent, points: Points): Chart {
       id: "f1",
       title: "F1 by threshold",
       caption:
-        "F1 weighs churners missed against stayers contacted. The dashed line is the threshold that was chosen, on customers that are not among these.",
+        "F1 weighs churners missed against stayers contacted. The dashed line is the threshold that the model uses.",
       plot: plot(x0, { title: "F1", format: ".1f" }, [line({ x, y }, MODEL), ...mark]),
     };
   }
@@ -82,7 +82,7 @@ export function thresholdChart(content: ReportContent, points: Points): Chart {
     id: "profit",
     title: "Profit by threshold",
     caption:
-      "What contacting every customer with a score from the threshold up earns, per customer. On the left everybody is contacted, on the right no one. The dashed line is the threshold that was chosen, on customers that are not among these.",
+      "What contacting every customer with a score from the threshold up earns, per customer. On the left everybody is contacted, on the right no one. The dashed line is the threshold that the model uses.",
     plot: plot(x0, { title: "profit per customer", format: "~s" }, [
       horizontal(0, CHANCE),
       line({ x, y }, MODEL),
