@@ -67,6 +67,8 @@ export interface Lineage {
     readonly trainingRows: number;
     /** Churners among the training rows; a model of before this was kept has none. */
     readonly trainingChurners?: number;
+    /** What decided who is held out: the customer's key, or, where some had none, the number of the row. */
+    readonly splitBy?: "key" | "row";
   };
   readonly seed: number;
   /** Outside the content hash: */

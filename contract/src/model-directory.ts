@@ -107,8 +107,9 @@ export function writeModelDirectory(
   const manifest = { ...draft, files: { ...draft.files, [CARD_FILE]: sha256(cardText) } };
 
   const aside = asidePath(directory);
+  const madeFolders: string[] = [];
   try {
-    makeFolders(dirname(directory));
+    makeFolders(dirname(directory), madeFolders);
     removeAbandoned(directory);
     finishSwap(directory);
     mkdirSync(aside);
@@ -118,7 +119,8 @@ export function writeModelDirectory(
     swap(aside, directory);
   } catch (cause) {
     if (existsSync(aside)) rmSync(aside, { recursive: true });
-    const message = `${path}: the model could not be written: ${(cause as Error).message}`;
+    for (const folder of madeFolders.toReversed()) rmSync(folder, { recursive: true });
+    const message = `${path}: the model could not be written: ${(cause as Error).message}: check permissions and free space`;
     throw new ChurnError("CHURN_ERR_FILE_UNWRITABLE", message, { cause });
   }
   return manifest;

@@ -7,9 +7,8 @@
  * model has them itself.
  */
 import { ChurnError, Model, type ModelManifest } from "@churn/contract";
-import { type JudgedSet, type JudgingCustomers, readJudgedSet } from "./data/judged-set.ts";
-import { type CustomerReader, openCustomers } from "./data/reader.ts";
-import type { RowSample } from "./data/row-sample.ts";
+import { type JudgingCustomers, readJudgedSet } from "./data/judged-set.ts";
+import { openCustomers } from "./data/reader.ts";
 import { type DataSource, findData, hashData } from "./data/source.ts";
 import { type Evaluation, evaluate } from "./evaluation/evaluate.ts";
 import { type Importance, importanceSample, permutationImportances } from "./evaluation/importance.ts";
@@ -58,9 +57,9 @@ export interface EvaluateResult extends Evaluation {
  */
 export async function evaluateModel(options: EvaluateOptions): Promise<EvaluateResult> {
   const { out } = options;
-  checkReportPath(out);
   const model = Model.load(options.model);
   const source = findData(options.data);
+  checkReportPath(out, [...source.files, options.model]);
   const output = stageOutput(out);
   try {
     const { result, report } = await judge(model, source, options);
@@ -87,13 +86,12 @@ async function judge(
   const customers = options.customers ?? (isTrainingData ? "holdout" : "all");
   const sample = importanceSample(seed);
   const reader = await openCustomers(source, dataset, { labelled: "partly" });
-  const hasKey = dataset.key !== undefined && reader.columns.includes(dataset.key);
-  const set = await readJudges(reader, source.path, model, {
-    customers,
-    sample,
-    canSplit: hasKey || isTrainingData,
-    onProgress,
-  });
+  const report = (rows: number): void => onProgress(`scoring customers: ${rows} of ${reader.rows}`);
+  const set = await readJudgedSet(reader, source.path, model, { customers, sample, onProgress: report }).finally(
+    reader.close,
+  );
+  const hasKey = set.isKeyed && lineage.data.splitBy !== "row"; // else nobody can tell whom the model has seen
+  if (customers === "holdout" && !hasKey && !isTrainingData) throw cannotSplit(source.path, set.isKeyed);
 
   onProgress("evaluating");
   const knownRate = trainingBaseRate(manifest);
@@ -138,31 +136,11 @@ async function judge(
   };
 }
 
-interface JudgeOptions {
-  readonly customers: JudgingCustomers;
-  readonly sample: RowSample;
-  /** Whether it is known who is held out. */
-  readonly canSplit: boolean;
-  readonly onProgress: (phase: string) => void;
-}
-
-/** Reads the judging rows and closes the reader. */
-async function readJudges(
-  reader: CustomerReader,
-  path: string,
-  model: Model,
-  { customers, sample, canSplit, onProgress }: JudgeOptions,
-): Promise<JudgedSet> {
-  try {
-    if (customers === "holdout" && !canSplit) {
-      const message = `${path}: expected a key column, which says who is held out, got none: use --customers all`;
-      throw new ChurnError("CHURN_ERR_OPTION_INVALID", message);
-    }
-    const report = (rows: number): void => onProgress(`scoring customers: ${rows} of ${reader.rows}`);
-    return await readJudgedSet(reader, path, model, { customers, sample, onProgress: report });
-  } finally {
-    reader.close();
-  }
+function cannotSplit(path: string, isKeyed: boolean): ChurnError {
+  const expected = isKeyed
+    ? "a model whose training data had a key in every row, got one that was split by row number"
+    : "a key in every row, which says who is held out, got rows without";
+  return new ChurnError("CHURN_ERR_OPTION_INVALID", `${path}: expected ${expected}: use --customers all`);
 }
 
 /** Share of churners among the rows that the model was trained on, if it says so. */

@@ -6,7 +6,8 @@
  */
 import { existsSync, realpathSync } from "node:fs";
 import { availableParallelism } from "node:os";
-import { ChurnError, Model, readModelDirectory } from "@churn/contract";
+import { resolve, sep } from "node:path";
+import { ChurnError, isFolder, Model, readModelDirectory } from "@churn/contract";
 import { countsOf, countValues, type ValueCounts } from "./data/findings.ts";
 import { type CustomerTable, openCustomers } from "./data/reader.ts";
 import { type DataSource, findData } from "./data/source.ts";
@@ -89,12 +90,14 @@ export async function predict(options: PredictOptions): Promise<PredictResult> {
   }
 }
 
-/** @throws CHURN_ERR_OPTION_INVALID when the scores would replace the customers, also by way of a link */
-function checkOut({ files }: DataSource, out: string): void {
-  if (!existsSync(out) || !files.some((file) => realpathSync(file) === realpathSync(out))) return;
+/** @throws CHURN_ERR_OPTION_INVALID when the scores would replace the customers, also by way of a link, or be among them */
+function checkOut({ path, files }: DataSource, out: string): void {
+  const isAmong = isFolder(path) && resolve(out).startsWith(`${resolve(path)}${sep}`);
+  const isOne = existsSync(out) && files.some((file) => realpathSync(file) === realpathSync(out));
+  if (!isAmong && !isOne) return;
   throw new ChurnError(
     "CHURN_ERR_OPTION_INVALID",
-    `${out}: the scores would replace the customers: name another file with --out`,
+    `${out}: the scores would ${isOne ? "replace" : "be among"} the customers: name another file with --out`,
   );
 }
 

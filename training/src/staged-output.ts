@@ -2,9 +2,9 @@
  * A file that is written beside its final name and renamed into place: it is whole, or it is not there. However
  * the process ends, short of SIGKILL, what was half-written goes with it; after SIGKILL, with the next writer.
  */
-import { renameSync, rmdirSync, rmSync, writeFileSync } from "node:fs";
-import { dirname, resolve } from "node:path";
-import { asidePath, ChurnError, isFolder, makeFolders, removeAbandoned } from "@churn/contract";
+import { accessSync, constants, existsSync, renameSync, rmdirSync, rmSync, writeFileSync } from "node:fs";
+import { dirname, join, resolve } from "node:path";
+import { asidePath, ChurnError, isFolder, MANIFEST_FILE, makeFolders, removeAbandoned } from "@churn/contract";
 import { onExit } from "signal-exit";
 
 export interface StagedOutput {
@@ -22,10 +22,14 @@ export interface StagedOutput {
  * Begins a file at `path`; folders on the way are made. Done early, it says before hours of work that the place
  * cannot be written.
  *
- * @throws CHURN_ERR_FILE_UNWRITABLE
+ * @throws CHURN_ERR_FILE_UNWRITABLE; CHURN_ERR_OPTION_INVALID within a model directory
  */
 export function stageOutput(path: string): StagedOutput {
   const target = resolve(path);
+  if (existsSync(join(dirname(target), MANIFEST_FILE))) {
+    const message = `${path}: expected a place outside of model directories, which hold their own files only`;
+    throw new ChurnError("CHURN_ERR_OPTION_INVALID", message);
+  }
   const temporaryPath = asidePath(target);
   const madeFolders: string[] = [];
 
@@ -69,6 +73,22 @@ export function stageOutput(path: string): StagedOutput {
     commit();
   };
   return { temporaryPath, commit, write, discard };
+}
+
+/**
+ * Says early whether a file or folder can be made at `path`, without making anything: before hours of work.
+ *
+ * @throws CHURN_ERR_FILE_UNWRITABLE
+ */
+export function checkPlace(path: string): void {
+  let folder = dirname(resolve(path));
+  try {
+    while (!existsSync(folder)) folder = dirname(folder);
+    if (!isFolder(folder)) throw Object.assign(new Error(`${folder} is no folder`), { code: "ENOTDIR" });
+    accessSync(folder, constants.W_OK);
+  } catch (error) {
+    throw unwritable(path, error);
+  }
 }
 
 /** Removes the folders, innermost first, until one is no longer empty. */

@@ -31,6 +31,7 @@ import { describeModel } from "./model-card.ts";
 import { profileFeatures, typicalCustomer } from "./profile.ts";
 import { championVersion, checkLedger, recordReplacement } from "./registry/ledger.ts";
 import { checkReportPath } from "./report/path.ts";
+import { checkPlace } from "./staged-output.ts";
 import { type TrackingTarget, writeRun } from "./tracking/run.ts";
 import { reportTraining } from "./training-report.ts";
 
@@ -69,13 +70,15 @@ export interface TrainResult {
 export async function train(options: TrainOptions): Promise<TrainResult> {
   const { log, seed, parameters, now, onProgress = () => {} } = options;
   checkForestParameters(parameters);
-  if (options.report !== undefined) checkReportPath(options.report);
   checkReplaceable(options.out);
+  if (options.report !== undefined) checkReportPath(options.report, [options.dataset, options.out]);
+  checkPlace(options.out);
   checkLedger(options.out);
   const started = now();
   const dataset = readDataset(options.dataset);
   const features = compileFeatures(dataset, options.dataset);
   const source = findData(options.data ?? defaultDataPath(options.dataset, dataset.name));
+  if (options.report !== undefined) checkReportPath(options.report, source.files);
   log.info({ event: "train.started", dataset: dataset.name, data: source.path, seed }, "training started");
 
   onProgress("reading customers");
@@ -140,7 +143,13 @@ export async function train(options: TrainOptions): Promise<TrainResult> {
     reference,
     inputExample: typicalCustomer(dataset, reference.features),
     lineage: {
-      data: { sha256: dataSha256, rows: set.rows, trainingRows: training.rows, trainingChurners },
+      data: {
+        sha256: dataSha256,
+        rows: set.rows,
+        trainingRows: training.rows,
+        trainingChurners,
+        splitBy: set.isKeyed ? "key" : "row",
+      },
       seed,
       files: source.files,
       code: describeCode(),

@@ -542,7 +542,7 @@ describe("the command", { concurrency: 2 }, () => {
     const { stdout } = await churn(folder, [...args, "first.csv"]);
     await churn(folder, [...args, "second.csv"]);
 
-    const options = { rows: 50, seed: 42, month: 0, scenario: "stable", from: 1 };
+    const options = { rows: 50, seed: 42, month: 0, scenario: "stable", from: 1, withTruth: false };
     assert.deepEqual(JSON.parse(stdout), { ...options, out: "first.csv" });
     assert.equal(readFileSync(join(folder, "first.csv"), "utf8"), readFileSync(join(folder, "second.csv"), "utf8"));
   });

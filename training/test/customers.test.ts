@@ -3,7 +3,7 @@ import { createHash } from "node:crypto";
 import { readFileSync } from "node:fs";
 import { test } from "node:test";
 import { customerColumns } from "../src/customers/columns.ts";
-import { BlockMemory, type CustomerOptions, customerBlock } from "../src/customers/customers.ts";
+import { BlockMaker, BlockMemory, type CustomerOptions, customerBlock } from "../src/customers/customers.ts";
 import { generateBlocks } from "../src/customers/generator.ts";
 import { MAX_MONTH } from "../src/customers/limits.ts";
 import { SCENARIOS, type ScenarioName } from "../src/customers/scenarios.ts";
@@ -119,7 +119,18 @@ test("blocks follow each other without gap, and a block needs no other before it
   for (const row of [0, 9, 10, 65_535, 65_536, 99_999, 100_000, 139_999]) {
     assert.equal(all[row], `AA${String(row).padStart(8, "0")}`);
   }
-  assert.deepEqual(customerBlock(2, new BlockMemory(8928), { ...NOW, seed: 3 }), blocks[2]);
+  assert.deepEqual(new BlockMaker({ ...NOW, rows: 140_000, seed: 3 }).make(2), blocks[2]);
+});
+
+test("who is in a file does not depend on how many are, in any month", () => {
+  for (const month of [0, 2]) {
+    const few = new BlockMaker({ ...NOW, month, rows: 1000 }).make(0);
+    const many = new BlockMaker({ ...NOW, month, rows: 2000 }).make(0);
+
+    for (const [index, values] of few.columns.entries()) {
+      assert.deepEqual(values, many.columns[index].slice(0, values.length), columns[index].name);
+    }
+  }
 });
 
 test("the specification declares every column, and every value keeps to it", () => {

@@ -294,9 +294,25 @@ describe("one message, and no file, for", () => {
     return refuses(
       () => judge(data, { customers: "holdout" }),
       "CHURN_ERR_OPTION_INVALID",
-      /expected a key column, which says who is held out, got none: use --customers all/,
+      /expected a key in every row, which says who is held out, got rows without: use --customers all/,
     );
   });
+
+  test("a holdout of customers some of whom have no key", () => {
+    const data = file("blank.csv", csv(LATER).replace(/\n[^,\n]+,/, "\n,"));
+    return refuses(
+      () => judge(data, { customers: "holdout" }),
+      "CHURN_ERR_OPTION_INVALID",
+      /expected a key in every row, which says who is held out, got rows without: use --customers all/,
+    );
+  });
+
+  test("a report in place of the data", () =>
+    refuses(
+      () => judge(join(folder, "gym.csv"), { out: join(folder, "gym.csv", "r.html") }),
+      "CHURN_ERR_OPTION_INVALID",
+      /r\.html: the report would be in the way of .*gym\.csv: name another file/,
+    ));
 
   test("a report of another kind", () =>
     refuses(
@@ -314,12 +330,14 @@ describe("one message, and no file, for", () => {
     );
   });
 
-  test("a report within a file", () =>
-    refuses(
-      () => judge(join(folder, "gym.csv"), { out: join(folder, "gym.csv", "r.html") }),
+  test("a report within a file", () => {
+    const note = file("note.txt", "");
+    return refuses(
+      () => judge(join(folder, "gym.csv"), { out: join(note, "r.html") }),
       "CHURN_ERR_FILE_UNWRITABLE",
       /r\.html: cannot be written/,
-    ));
+    );
+  });
 });
 
 test("a report that cannot be written costs a training a warning, not the model", async () => {
@@ -328,7 +346,7 @@ test("a report that cannot be written costs a training a warning, not the model"
 
   const { report, manifest } = await trainGym({
     out: join(folder, "other"),
-    report: join(folder, "gym.csv", "r.html"),
+    report: join(file("note.txt", ""), "r.html"),
     log,
   });
 

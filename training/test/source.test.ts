@@ -1,4 +1,5 @@
 import assert from "node:assert/strict";
+import { execFileSync } from "node:child_process";
 import { rmSync, symlinkSync } from "node:fs";
 import { join } from "node:path";
 import { describe, test } from "node:test";
@@ -63,6 +64,20 @@ describe("finding data", () => {
     for (const path of [folder, join(folder, "*.csv")]) {
       assert.throws(() => findData(path), /link\.csv: expected a file or folder that can be read: ENOENT/);
     }
+  });
+
+  test("refuses a pipe, whose bytes are there only once", () => {
+    const pipe = join(folder, "pipe.csv");
+    execFileSync("mkfifo", [pipe]);
+
+    assert.throws(() => findData(pipe), /pipe\.csv: expected a regular file, got a pipe or a device/);
+  });
+
+  test("says which file cannot be read for its hash", async () => {
+    const source = findData(file("gone.csv", HEADER));
+    rmSync(source.files[0]);
+
+    await assert.rejects(hashData(source), /gone\.csv: cannot be read: ENOENT/);
   });
 
   test("gives the same hash for the same bytes, and another for others", async () => {

@@ -42,14 +42,14 @@ export function generateCommand(): Command {
     .addHelpText("after", `\nScenarios:\n${scenarios.join("\n")}`)
     .addHelpText(
       "after",
-      "\nExample:\n  churn generate --rows 10000 --month 3 --scenario price-increase --out data/raw/may.csv",
+      "\nExample:\n  churn generate --rows 10000 --month 3 --scenario price-increase --out data/raw/april.csv",
     );
   for (const option of OUTPUT_OPTIONS) command.addOption(option);
   return command.action(async (options: GenerateOptions & OutputOptions) => {
     const context = createContext(options);
     await generateWithProgress(options, context);
-    const { rows, seed, month, scenario, from, out } = options;
+    const { rows, seed, month, scenario, from, withTruth, out } = options;
     context.print(`Wrote ${rows} customers of month ${month} to ${out}`);
-    context.printJson({ rows, seed, month, scenario, from, out });
+    context.printJson({ rows, seed, month, scenario, from, withTruth, out });
   });
 }

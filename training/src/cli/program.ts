@@ -67,7 +67,18 @@ const oneLine = (message: string): string => message.replaceAll(/\n(?=\()/g, " "
 /** A place where nothing can be written is wrong use; a disk that is full is not. */
 function isWrongPlace(reason: unknown): boolean {
   const { code = "" } = (reason ?? {}) as NodeJS.ErrnoException;
-  return ["EACCES", "EPERM", "EROFS", "ENOTDIR", "EISDIR", "EEXIST", "ENAMETOOLONG", "ELOOP", "EINVAL"].includes(code);
+  return [
+    "EACCES",
+    "ENOENT",
+    "EPERM",
+    "EROFS",
+    "ENOTDIR",
+    "EISDIR",
+    "EEXIST",
+    "ENAMETOOLONG",
+    "ELOOP",
+    "EINVAL",
+  ].includes(code);
 }
 
 /** A reader that has had enough, such as `head`, is no news; anything else is. Either way the work ends here. */

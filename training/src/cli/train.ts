@@ -3,18 +3,20 @@ import type { ForestParameters } from "@churn/contract";
 import { Command, Option } from "commander";
 import { FOREST_PARAMETERS } from "../forest/parameters.ts";
 import { confusionSentence, countNotes, extraColumnsNote, metricsTable } from "../report/text.ts";
+import { checkPlace } from "../staged-output.ts";
 import { trackingTarget } from "../tracking/run.ts";
 import { type TrainResult, train } from "../train.ts";
 import { type Context, createContext, numberIn, OUTPUT_OPTIONS, type OutputOptions, wholeNumber } from "./context.ts";
 
 export const DEFAULT_MODEL = "models/best_model";
 export const DEFAULT_SEED = 42;
+const DEFAULT_REPORT = "reports/training.html";
 
 interface TrainCommandOptions extends OutputOptions, ForestParameters {
   readonly dataset: string;
   readonly data?: string;
   readonly out: string;
-  readonly report: string;
+  readonly report?: string;
   readonly seed: number;
   readonly nJobs?: number;
 }
@@ -27,7 +29,7 @@ export function trainCommand(): Command {
     .option("--dataset <file>", "dataset specification", "datasets/customers/dataset.json")
     .option("--data <path>", "CSV or Parquet: a file, folder or glob (default: beside the specification, or data/raw/)")
     .option("--out <dir>", "model directory; one that is there is replaced", DEFAULT_MODEL)
-    .option("--report <file>", "report of the held-out customers to write, .html", "reports/training.html")
+    .option("--report <file>", `report of the held-out customers to write, .html (default: ${DEFAULT_REPORT})`)
     .option("--seed <n>", "seed of the random numbers", wholeNumber(0), DEFAULT_SEED)
     .option("--n-jobs <n>", "threads; does not change the result (default: all processors)", wholeNumber(1, 1024))
     .addHelpText(
@@ -42,6 +44,7 @@ export function trainCommand(): Command {
   for (const option of OUTPUT_OPTIONS) command.addOption(option);
   return command.action(async (options: TrainCommandOptions) => {
     const context = createContext(options);
+    if (options.report !== undefined) checkPlace(options.report); // one that nobody asked for costs a warning only
     const result = await trainWithProgress(options, context);
     context.print(trainingSummary(result));
     const { manifest, directory, run, report, findings, extraColumns } = result;
@@ -64,7 +67,7 @@ export function trainCommand(): Command {
 
 /** @param options.tracking A folder for the run, in place of what the environment says. */
 export function trainWithProgress(
-  { dataset, data, out, report, seed, nJobs, tracking, ...rest }: TrainArguments,
+  { dataset, data, out, report = DEFAULT_REPORT, seed, nJobs, tracking, ...rest }: TrainArguments,
   { log, withProgress }: Context,
 ): Promise<TrainResult> {
   const { nEstimators, maxDepth, minSamplesLeaf, maxSamples, maxFeatures, maxBins } = rest;

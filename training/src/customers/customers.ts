@@ -88,10 +88,13 @@ export function customerBlock(block: number, memory: BlockMemory, options: Omit<
   return { rows: memory.rows, columns: withTruth ? [...tableColumns(memory), truth] : tableColumns(memory) };
 }
 
-/** Makes one block after the other in the same memory: a block is valid until the next is made. */
+/**
+ * Makes one block after the other in the same memory: a block is valid until the next is made. The last is made whole
+ * and cut, so that who is in a file does not depend on how many are.
+ */
 export class BlockMaker {
   readonly #options: CustomerOptions;
-  #memory = new BlockMemory(0);
+  readonly #memory = new BlockMemory(BLOCK_ROWS);
 
   constructor(options: CustomerOptions) {
     this.#options = options;
@@ -99,8 +102,9 @@ export class BlockMaker {
 
   make(block: number): TableBlock {
     const rows = Math.min(BLOCK_ROWS, this.#options.rows - block * BLOCK_ROWS);
-    if (this.#memory.rows !== rows) this.#memory = new BlockMemory(rows);
-    return customerBlock(block, this.#memory, this.#options);
+    const { columns } = customerBlock(block, this.#memory, this.#options);
+    if (rows === BLOCK_ROWS) return { rows, columns };
+    return { rows, columns: columns.map((values) => values.slice(0, (values.length / BLOCK_ROWS) * rows)) };
   }
 }
 

@@ -7,7 +7,7 @@ import { rowsWhere } from "../sample.ts";
 import { countValues, type ValueCounts, violations } from "./findings.ts";
 import { type CustomerReader, type CustomerTable, UNKNOWN_LABEL } from "./reader.ts";
 import { type RowSample, takeRows } from "./row-sample.ts";
-import { checkBothClasses, checkTruth, customerKey, isHeldOut, type Sample, take } from "./training-set.ts";
+import { checkBothClasses, checkTruth, customerKey, hasKeys, isHeldOut, type Sample, take } from "./training-set.ts";
 
 /** Which customers judge: everyone with a label, or those whose key puts them on the holdout side. */
 export type JudgingCustomers = "all" | "holdout";
@@ -19,6 +19,8 @@ export interface JudgedSet extends Sample {
   readonly labelledRows: number;
   /** Those of the judging rows whose key puts them on the training side of the split. */
   readonly trainingSideRows: number;
+  /** Whether every row has a key. */
+  readonly isKeyed: boolean;
   /** Values of the judging rows that the specification or the model does not know: column → how many. */
   readonly findings: Readonly<Record<string, number>>;
 }
@@ -40,7 +42,7 @@ export async function readJudgedSet(
   const set = new GrowingSet(reader.rows, model);
   const { dataset } = model.manifest;
   const values: ValueCounts = new Map();
-  const counts = { labelledRows: 0, trainingSideRows: 0 };
+  const counts = { labelledRows: 0, trainingSideRows: 0, isKeyed: true };
   let start = 0;
   for await (const table of reader.tables()) {
     const labels = table.labels as Uint8Array;
@@ -51,6 +53,7 @@ export async function readJudgedSet(
     countValues(dataset, rows, values, (name, level) => model.encoder.knowsLevel(name, level));
     set.add(rows, take(labels, judging), truthOf(table, judging, start, path));
     sample.add(rows, take(labels, judging));
+    counts.isKeyed &&= hasKeys(table);
     counts.labelledRows += known.length;
     counts.trainingSideRows += judging.filter(onTrainingSide).length;
     start += table.rows;

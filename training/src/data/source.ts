@@ -40,6 +40,11 @@ export function findData(path: string): DataSource {
       `${path}: expected files that end in .csv or in .parquet, of one kind, got ${got}`,
     );
   }
+  const odd = files.find((file) => !statSync(file).isFile());
+  if (odd !== undefined) {
+    // It would be read several times, and a pipe has its bytes only once.
+    throw new ChurnError("CHURN_ERR_FILE_UNREADABLE", `${odd}: expected a regular file, got a pipe or a device`);
+  }
   return { path, format, files };
 }
 
@@ -76,12 +81,22 @@ export function defaultDataPath(datasetPath: string, name: string): string {
   return beside.length === 1 ? join(dirname(datasetPath), beside[0]) : join("data", "raw", `${name}.parquet`);
 }
 
-/** sha256 of the file's bytes; of several files, of the list of their hashes in order. */
+/**
+ * sha256 of the file's bytes; of several files, of the list of their hashes in order.
+ *
+ * @throws CHURN_ERR_FILE_UNREADABLE
+ */
 export async function hashData({ files }: DataSource): Promise<string> {
   const hashes: string[] = [];
   for (const file of files) {
     const hash = createHash("sha256");
-    for await (const bytes of createReadStream(file)) hash.update(bytes);
+    try {
+      for await (const bytes of createReadStream(file)) hash.update(bytes);
+    } catch (cause) {
+      throw new ChurnError("CHURN_ERR_FILE_UNREADABLE", `${file}: cannot be read: ${(cause as Error).message}`, {
+        cause,
+      });
+    }
     hashes.push(hash.digest("hex"));
   }
   return hashes.length === 1 ? hashes[0] : createHash("sha256").update(hashes.join("\n")).digest("hex");

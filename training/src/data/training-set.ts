@@ -33,6 +33,8 @@ export interface TrainingSet {
   readonly isHoldout: Uint8Array;
   /** True probabilities, when the data have them. */
   readonly truth: Float64Array | undefined;
+  /** Whether every row has a key: without, its number stood in. */
+  readonly isKeyed: boolean;
   /** Values that break the specification's bounds or lists: column → how many. */
   readonly findings: Readonly<Record<string, number>>;
   /** The same of the held-out rows, by the levels that the training rows have. */
@@ -82,6 +84,7 @@ export async function readTrainingSet(
   const labels = new Uint8Array(rows);
   const isHoldout = new Uint8Array(rows);
   let truth: Float64Array | undefined;
+  let isKeyed = true;
   const counts: ValueCounts = new Map();
   const heldCounts: ValueCounts = new Map();
   let start = 0;
@@ -89,6 +92,7 @@ export async function readTrainingSet(
     countValues(dataset, table, counts);
     for (const [name, column] of featureColumns(features, table)) addValues(raw, name, column, start, rows);
     labels.set(table.labels as Uint8Array, start);
+    isKeyed &&= hasKeys(table);
     for (let i = 0; i < table.rows; i++) isHoldout[start + i] = +isHeldOut(customerKey(table, i, start));
     const held = rowsWhere(table.rows, (row) => isHoldout[start + row] === 1);
     const heldRows = takeRows(table, held);
@@ -109,7 +113,7 @@ export async function readTrainingSet(
   const columns = features.map(({ name }) => (raw.get(name) as RawColumn).values);
   const findings = violations(dataset, counts);
   const heldFindings = violations(dataset, heldCounts);
-  return { rows, columns, encodings, labels, isHoldout, truth, findings, heldFindings };
+  return { rows, columns, encodings, labels, isHoldout, truth, isKeyed, findings, heldFindings };
 }
 
 /**
@@ -205,6 +209,9 @@ export function checkTruth(path: string, truth: Float64Array, rows?: Uint32Array
 export function customerKey({ keys }: CustomerTable, row: number, start: number): string {
   return keys?.[row] ?? `row ${start + row}`;
 }
+
+/** Whether every row has a key of its own. */
+export const hasKeys = ({ keys }: CustomerTable): boolean => keys?.every((key) => key !== null) ?? false;
 
 /** Whether a customer belongs to the holdout: FNV-1a of the salted key, finished by MurmurHash3's mixer. */
 export function isHeldOut(key: string): boolean {

@@ -12,6 +12,7 @@ export interface EvaluationFacts {
   readonly trainingSideRows: number;
   readonly missingColumns: readonly string[];
   readonly isTrainingData: boolean;
+  /** Whether keys tell whom the model may have seen. */
   readonly hasKey: boolean;
   readonly knowsBaseRate: boolean;
 }
@@ -38,7 +39,7 @@ function judgesNote({ customers, isTrainingData, hasKey, judgingRows, trainingSi
   }
   if (customers === "holdout") return `Judged by ${judges} whose key was held out of training.`;
   if (!hasKey) {
-    return `Judged by ${judges}. Without a key column nobody can tell who of them the model was trained on.`;
+    return `Judged by ${judges}. Without a key for everyone, here and in the training data, nobody can tell who of them the model has seen.`;
   }
   return (
     `Judged by ${judges}. The keys of ${count(trainingSideRows)} are on the training side of the split: where the model was ` +
