@@ -40,18 +40,22 @@ export function parquetSchema(columns: readonly TableColumn[]): SchemaElement[] 
   return [{ name: "table", num_children: columns.length }, ...leaves];
 }
 
+/** Where row groups are put together, one after the other; it grows as needed and stays. */
+const writer = new ByteWriter(1 << 20);
+
 /** @param block Its arrays stay as they are. */
 export function encodeRowGroup(columns: readonly TableColumn[], block: TableBlock): EncodedRowGroup {
-  const writer = new ByteWriter(1 << 20);
+  writer.offset = 0;
+  writer.index = 0;
   const chunks = columns.map((column, index) => {
     const values = presentValues(column, block.columns[index], block.rows);
-    return writeChunk(writer, column, values, block.rows);
+    return writeChunk(column, values, block.rows);
   });
   const sum = (size: "total_uncompressed_size" | "total_compressed_size"): bigint =>
     chunks.reduce((bytes, { meta_data }) => bytes + (meta_data?.[size] ?? 0n), 0n);
   return {
     rows: block.rows,
-    bytes: new Uint8Array(writer.getBuffer()),
+    bytes: writer.getBytes().slice(),
     metadata: {
       columns: chunks,
       num_rows: BigInt(block.rows),
@@ -79,7 +83,6 @@ interface Dictionary {
 }
 
 function writeChunk(
-  writer: ByteWriter,
   { name, type }: TableColumn,
   { count, levels, data, encoding, dictionary }: PresentValues,
   rows: number,
