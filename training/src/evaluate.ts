@@ -13,8 +13,9 @@ import { type DataSource, findData, hashData } from "./data/source.ts";
 import { type Evaluation, evaluate } from "./evaluation/evaluate.ts";
 import { type Importance, importanceSample, permutationImportances } from "./evaluation/importance.ts";
 import { profileFeatures } from "./profile.ts";
+import type { ReportContent } from "./report/content.ts";
 import { evaluationNotes } from "./report/notes.ts";
-import { type ReportContent, renderReport } from "./report/page.ts";
+import { renderReport } from "./report/page.ts";
 import { checkReportPath } from "./report/path.ts";
 import { stageOutput } from "./staged-output.ts";
 

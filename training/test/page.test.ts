@@ -5,7 +5,8 @@ import { compileFeatures, type DatasetSpecification, type ModelManifest } from "
 import { evaluate } from "../src/evaluation/evaluate.ts";
 import { profileFeatures } from "../src/profile.ts";
 import { Random } from "../src/random.ts";
-import { type ReportContent, renderReport } from "../src/report/page.ts";
+import type { ReportContent } from "../src/report/content.ts";
+import { renderReport } from "../src/report/page.ts";
 
 const GYM: DatasetSpecification = {
   name: "gym",

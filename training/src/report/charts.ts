@@ -2,20 +2,12 @@
  * The plots of a report, in the order in which a page may show them. What the data do not define (groups without
  * slices, profit without economics) has no plot.
  */
+
+import type { Chart, ReportContent } from "./content.ts";
 import { gainsChart, liftChart, pointsOf, precisionRecallChart, rocChart } from "./curve-charts.ts";
 import { importanceChart, slicesChart } from "./interval-charts.ts";
-import type { ReportContent } from "./page.ts";
 import { calibrationChart, scoresChart, thresholdChart } from "./score-charts.ts";
-import { type Plot, renderSvg } from "./vega.ts";
-
-export interface Chart {
-  /** Names the figure in the page. */
-  readonly id: string;
-  readonly title: string;
-  /** How to read it, in plain words. */
-  readonly caption: string;
-  readonly plot: Plot;
-}
+import { renderSvg } from "./vega.ts";
 
 export type DrawnChart = Omit<Chart, "plot"> & { readonly svg: string };
 

@@ -10,8 +10,7 @@ import {
   rocCurve,
   thin,
 } from "../evaluation/curves.ts";
-import type { Chart } from "./charts.ts";
-import type { ReportContent } from "./page.ts";
+import type { Chart, ReportContent } from "./content.ts";
 import {
   BOTTOM_RIGHT,
   CHANCE,

@@ -1,7 +1,6 @@
 /** Plots of lists: a value with its 95 % interval in each row. */
 import type { Metric } from "@churn/contract";
-import type { Chart } from "./charts.ts";
-import type { ReportContent } from "./page.ts";
+import type { Chart, ReportContent } from "./content.ts";
 import { CHANCE, digits, type Layer, MODEL, vertical } from "./plot.ts";
 import { PLOT_WIDTH, type Plot } from "./vega.ts";
 import { INTERVAL } from "./words.ts";

@@ -2,8 +2,8 @@
 import type { Metric } from "@churn/contract";
 import { contactValues } from "../evaluation/economics.ts";
 import type { Evaluation } from "../evaluation/evaluate.ts";
+import type { ReportContent } from "./content.ts";
 import { type Html, html } from "./html.ts";
-import type { ReportContent } from "./page.ts";
 import { METRIC_LABELS } from "./text.ts";
 import { count, figure, percent } from "./words.ts";
 

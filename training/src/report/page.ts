@@ -3,38 +3,13 @@
  * the browser; the same content gives the same bytes.
  */
 import { readFileSync } from "node:fs";
-import type { FeatureReference, ModelManifest } from "@churn/contract";
-import type { Evaluation } from "../evaluation/evaluate.ts";
-import type { Importance } from "../evaluation/importance.ts";
-import type { Scored } from "../evaluation/metrics.ts";
 import { type DrawnChart, drawCharts } from "./charts.ts";
+import type { ReportContent } from "./content.ts";
 import { columnsTable, dataFacts } from "./data-section.ts";
 import { type Html, html, NOTHING, trusted } from "./html.ts";
 import { confusionFigure, keyFigures, summary } from "./key-figures.ts";
 import { modelFacts } from "./model-section.ts";
 import { metricsTable, slicesTable } from "./tables.ts";
-
-/** What a report tells of: a model, the customers that judged it, and what came out. */
-export interface ReportContent {
-  readonly manifest: ModelManifest;
-  readonly data: {
-    readonly path: string;
-    readonly sha256: string;
-    readonly rows: number;
-    readonly labelledRows: number;
-  };
-  /** The judging rows; `truth` where the data have it. */
-  readonly judged: Scored & { readonly truth: Float64Array | undefined };
-  /** What they look like, by feature. */
-  readonly profile: Readonly<Record<string, FeatureReference>>;
-  readonly evaluation: Evaluation;
-  readonly importances: readonly Importance[];
-  /** Share of churners that the base-rate guess says. */
-  readonly baseRate: number;
-  /** Values outside the specification: column → how many. */
-  readonly findings: Readonly<Record<string, number>>;
-  readonly notes: readonly string[];
-}
 
 const STYLE = new URL("page.css", import.meta.url);
 /** Tells the browser to load nothing, whatever the page may hold. */

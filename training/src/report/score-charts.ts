@@ -1,9 +1,8 @@
 /** Plots of the scores themselves: whether they hold as probabilities, how they are spread, what a threshold brings. */
 import { calibrationBins } from "../evaluation/calibration.ts";
 import { type Curve, f1Curve, profitCurve, thin } from "../evaluation/curves.ts";
-import type { Chart } from "./charts.ts";
+import type { Chart, ReportContent } from "./content.ts";
 import type { Points } from "./curve-charts.ts";
-import type { ReportContent } from "./page.ts";
 import {
   type Axis,
   BOTTOM_RIGHT,

@@ -1,7 +1,7 @@
 /** The tables of a report: metrics beside those of other predictors, and groups of customers. */
 import type { Metric, Metrics } from "@churn/contract";
+import type { ReportContent } from "./content.ts";
 import { type Html, html, NOTHING } from "./html.ts";
-import type { ReportContent } from "./page.ts";
 import { METRIC_LABELS } from "./text.ts";
 import { count, figure, INTERVAL } from "./words.ts";
 
