@@ -38,7 +38,11 @@ export function generateCommand(): Command {
     .option("--from <month>", "first month of the scenario", wholeNumber(1, MAX_MONTH), GENERATE_DEFAULTS.from)
     .option("--out <file>", "file to write, .parquet or .csv", GENERATE_DEFAULTS.out)
     .option("--with-truth", "also write churn_truth, the true probability of churn", false)
-    .option("--n-jobs <n>", "threads; does not change the result (default: all processors)", wholeNumber(1, 1024))
+    .option(
+      "--n-jobs <n>",
+      "threads that make Parquet; does not change the result (default: all processors)",
+      wholeNumber(1, 1024),
+    )
     .addHelpText("after", `\nScenarios:\n${scenarios.join("\n")}`)
     .addHelpText(
       "after",

@@ -1,8 +1,8 @@
 /**
  * Draws from the distributions that a synthetic world needs, on top of the uniform generator.
  *
- * Each takes its generator as the first argument and looks its answer up in a table that is made once: no search, no
- * rejection, no library call. That is what makes millions of customers a second.
+ * Each takes its generator as the first argument. All but the gamma draw, which few customers need, look their answer up
+ * in a table that is made once: no search, no rejection, no library call. That makes millions of customers a second.
  */
 import type { Random } from "../random.ts";
 

@@ -2,7 +2,7 @@
 import type { Metric, Metrics } from "@churn/contract";
 import type { ReportContent } from "./content.ts";
 import { type Html, html, NOTHING } from "./html.ts";
-import { METRIC_LABELS } from "./text.ts";
+import { METRIC_LABELS, PREDICTOR_LABELS } from "./text.ts";
 import { count, figure, INTERVAL } from "./words.ts";
 
 /** What a metric says, for somebody who meets it for the first time. */
@@ -16,13 +16,6 @@ const MEANINGS: Readonly<Record<keyof typeof METRIC_LABELS, string>> = {
   recall_score: "of those who left, the share contacted",
   profit_per_customer: "in the currency of the specification, contacted or not",
 };
-
-const PREDICTORS = {
-  base_rate: "base rate",
-  contact_everyone: "contact all",
-  contact_no_one: "contact no one",
-  truth: "best possible",
-} as const;
 
 /** A table in a box of its own, in which it scrolls where it is too wide. */
 export function table(caption: string, header: readonly string[], rows: readonly Html[]): Html {
@@ -43,7 +36,7 @@ const intervalCell = (metric: Metric | undefined): Html =>
   html`<td class="number muted">${metric === undefined ? "–" : `${figure(metric.low)} – ${figure(metric.high)}`}</td>`;
 
 export function metricsTable({ evaluation: { metrics, baselines } }: ReportContent): Html {
-  const others = Object.entries(PREDICTORS).filter(([name]) => baselines[name] !== undefined);
+  const others = Object.entries(PREDICTOR_LABELS).filter(([name]) => baselines[name] !== undefined);
   const names = Object.entries(METRIC_LABELS).filter(([name]) => metrics[name] !== undefined);
   const rows = names.map(
     ([name, label]) =>

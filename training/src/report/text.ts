@@ -15,11 +15,20 @@ export const METRIC_LABELS = {
 } as const;
 
 /** What a model is compared with. Contacting no one is not among them here: its profit is 0. */
-const PREDICTORS = { base_rate: "base rate", contact_everyone: "contact all", truth: "best possible" } as const;
+/** Whose metrics stand beside the model's, in this order. */
+export const PREDICTOR_LABELS = {
+  base_rate: "base rate",
+  contact_everyone: "contact all",
+  contact_no_one: "contact no one",
+  truth: "best possible",
+} as const;
 
 /** A Markdown table, padded so that it also reads as plain text. */
 export function metricsTable({ metrics, baselines }: Pick<ModelManifest, "metrics" | "baselines">): string {
-  const others = Object.entries(PREDICTORS).filter(([name]) => baselines[name] !== undefined);
+  // Contacting no one is 0 throughout: a terminal has no room for that.
+  const others = Object.entries(PREDICTOR_LABELS).filter(
+    ([name]) => name !== "contact_no_one" && baselines[name] !== undefined,
+  );
   const header = ["metric", "this model", "95 % interval", ...others.map(([, label]) => label)];
   const rows = Object.entries(METRIC_LABELS)
     .filter(([name]) => metrics[name] !== undefined)
