@@ -77,21 +77,21 @@ def encode(columns, manifest):
 def predict_proba(forest, x):
     """The mean of the trees' leaf values. The k-th split of a tree has its children at 2k + 1 and 2k + 2."""
     roots = forest["tree_offsets"].astype(int)
-    feature = forest["feature"]
-    leaf = np.iinfo(feature.dtype).max
-    is_split = feature != leaf
-    split = np.cumsum(is_split) - 1  # a split's number among all splits; they hold `cut` and `missing_right`
-    value = np.zeros(len(feature))
-    value[~is_split] = forest["value"]
+    is_split = np.unpackbits(forest["is_split"], count=roots[-1], bitorder="little").astype(bool)
+    missing_right = np.unpackbits(forest["missing_right"], bitorder="little")
+    split = np.cumsum(is_split) - 1  # a split's number among all splits; they hold feature, cut, missing_right
+    value = np.zeros(len(is_split))
+    value[~is_split] = (forest["leaf_churners"] / forest["leaf_count"]).astype(np.float32)
     total = np.zeros(len(x))
     for root, end in zip(roots, roots[1:]):
         first = np.count_nonzero(is_split[:root])
         for i, row in enumerate(x):
             node = root
             while is_split[node]:
-                f, k = feature[node], split[node]
+                k = split[node]
+                f = forest["feature"][k]
                 threshold = forest["cut_points"][forest["cut_offsets"][f] + forest["cut"][k]]
-                goes_right = forest["missing_right"][k] if np.isnan(row[f]) else row[f] > threshold
+                goes_right = missing_right[k] if np.isnan(row[f]) else row[f] > threshold
                 node = root + 2 * (k - first) + 1 + int(goes_right)
             assert node < end
             total[i] += value[node]

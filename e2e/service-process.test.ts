@@ -243,9 +243,9 @@ describe("the service refuses to start, with one line", { concurrency: 2, timeou
       "a later format",
       (d) => {
         const text = readFileSync(join(d, "model.json"), "utf8");
-        writeFileSync(join(d, "model.json"), text.replace('"formatVersion": 1', '"formatVersion": 2'));
+        writeFileSync(join(d, "model.json"), text.replace('"formatVersion": 2', '"formatVersion": 3'));
       },
-      /expected formatVersion 1, got 2/,
+      /expected formatVersion 2, got 3/,
     ],
   ];
   for (const [index, [name, damage, detail]] of damages.entries()) {

@@ -6,8 +6,10 @@
  * So a child always comes after its parent, and a cycle cannot be written down.
  *
  * A split sends x to the right when x > threshold, where the threshold is one of its feature's float32
- * cut points. A missing value (NaN) goes the way the split learned.
+ * cut points. A missing value (NaN) goes the way the split learned. A leaf holds two whole numbers, its rows and
+ * the churners among them: together as small as a probability, and they also say how many rows went each way.
  */
+import { packBits, unpackBits } from "./bits.ts";
 import { MAX_CUT_POINTS } from "./cut-points.ts";
 import { ChurnError } from "./errors.ts";
 import { decodeSafetensors, encodeSafetensors, type Tensor } from "./safetensors.ts";
@@ -21,8 +23,10 @@ export interface Forest {
   readonly cut: Uint8Array;
   /** Per split: 1 when missing values go right. */
   readonly missingRight: Uint8Array;
-  /** Per leaf, in node order: P(churn), in [0, 1]. */
-  readonly value: Float32Array;
+  /** Per leaf, in node order: the rows of the tree's sample in it, each as often as drawn; at least 1. */
+  readonly count: Uint16Array | Uint32Array;
+  /** Per leaf: the churners among them. */
+  readonly churners: Uint16Array | Uint32Array;
   /** Ascending cut points, feature after feature. */
   readonly cutPoints: Float32Array;
   /** Where each feature's cut points begin, and their number last: nFeatures + 1. */
@@ -42,15 +46,31 @@ export function featureArray(nNodes: number, nFeatures: number): Uint8Array | Ui
   return nFeatures < 0xff ? new Uint8Array(nNodes) : new Uint16Array(nNodes);
 }
 
+/** An empty array of the narrowest type that can count to `most`. */
+export function countArray(length: number, most: number): Uint16Array | Uint32Array {
+  return most <= 0xffff ? new Uint16Array(length) : new Uint32Array(length);
+}
+
+/** P(churn) of each leaf, in node order: the share of churners, as a float32. */
+export function leafValues({ count, churners }: Forest): Float32Array {
+  const values = new Float32Array(count.length);
+  for (let leaf = 0; leaf < values.length; leaf++) values[leaf] = churners[leaf] / count[leaf];
+  return values;
+}
+
+/** In the file a node is one bit, a split or a leaf; the feature stands with the splits, as their other numbers do. */
 export function encodeForest(forest: Forest): Uint8Array {
+  const leaf = leafMark(forest.feature);
   return encodeSafetensors({
     tree_offsets: forest.treeOffsets,
     cut_offsets: forest.cutOffsets,
     cut_points: forest.cutPoints,
-    value: forest.value,
-    feature: forest.feature,
+    leaf_count: forest.count,
+    leaf_churners: forest.churners,
+    feature: forest.feature.filter((feature) => feature !== leaf),
     cut: forest.cut,
-    missing_right: forest.missingRight,
+    is_split: packBits(Uint8Array.from(forest.feature, (feature) => +(feature !== leaf))),
+    missing_right: packBits(forest.missingRight),
   });
 }
 
@@ -66,21 +86,40 @@ export function decodeForest(file: Uint8Array, source: string): Forest {
     if (types.some((type) => found instanceof type)) return found as T;
     throw new ChurnError("CHURN_ERR_MODEL_INVALID", `${source}: tensor "${name}" is missing or of another type`);
   };
+  const splitFeature = tensor<Uint8Array | Uint16Array>("feature", Uint8Array, Uint16Array);
+  const count = tensor<Uint16Array | Uint32Array>("leaf_count", Uint16Array, Uint32Array);
+  const [nSplits, nNodes] = [splitFeature.length, splitFeature.length + count.length];
+  const bits = (name: string, length: number): Uint8Array => {
+    const packed = tensor(name, Uint8Array);
+    if (packed.length === Math.ceil(length / 8)) return unpackBits(packed, length);
+    throw new ChurnError("CHURN_ERR_MODEL_INVALID", `${source}: node counts do not fit`);
+  };
   const forest: Forest = {
     treeOffsets: tensor("tree_offsets", Uint32Array),
     cutOffsets: tensor("cut_offsets", Uint32Array),
     cutPoints: tensor("cut_points", Float32Array),
-    value: tensor("value", Float32Array),
-    feature: tensor<Uint8Array | Uint16Array>("feature", Uint8Array, Uint16Array),
+    count,
+    churners: tensor<Uint16Array | Uint32Array>("leaf_churners", Uint16Array, Uint32Array),
+    feature: spreadFeatures(splitFeature, bits("is_split", nNodes)),
     cut: tensor("cut", Uint8Array),
-    missingRight: tensor("missing_right", Uint8Array),
+    missingRight: bits("missing_right", nSplits),
   };
   verifyForest(forest, source);
   return forest;
 }
 
+/** The features of the splits at the places of the splits among all nodes; leaves between them. */
+function spreadFeatures(splitFeature: Uint8Array | Uint16Array, isSplit: Uint8Array): Uint8Array | Uint16Array {
+  const feature =
+    splitFeature.BYTES_PER_ELEMENT === 1 ? new Uint8Array(isSplit.length) : new Uint16Array(isSplit.length);
+  const leaf = leafMark(feature);
+  let split = 0;
+  for (let node = 0; node < feature.length; node++) feature[node] = isSplit[node] === 1 ? splitFeature[split++] : leaf;
+  return feature;
+}
+
 function verifyForest(forest: Forest, source: string): void {
-  const { treeOffsets, feature, cut, missingRight, value, cutPoints, cutOffsets } = forest;
+  const { treeOffsets, feature, cut, missingRight, count, churners, cutPoints, cutOffsets } = forest;
   const fail = (message: string): never => {
     throw new ChurnError("CHURN_ERR_MODEL_INVALID", `${source}: ${message}`);
   };
@@ -91,7 +130,8 @@ function verifyForest(forest: Forest, source: string): void {
   const nFeatures = cutOffsets.length - 1;
   expect(nTrees >= 1 && treeOffsets[0] === 0 && treeOffsets[nTrees] === feature.length, "tree offsets do not fit");
   expect(nFeatures >= 1 && cutOffsets[0] === 0 && cutOffsets[nFeatures] === cutPoints.length, "cut offsets do not fit");
-  expect(cut.length === missingRight.length && cut.length + value.length === feature.length, "node counts do not fit");
+  const nSplits = missingRight.length;
+  expect(cut.length === nSplits && churners.length === count.length, "node counts do not fit");
   expect(cutPoints.every(Number.isFinite), "a cut point is not a finite number");
   for (let f = 0; f < nFeatures; f++) {
     expect(cutOffsets[f + 1] >= cutOffsets[f], "cut offsets do not rise");
@@ -117,15 +157,14 @@ function verifyForest(forest: Forest, source: string): void {
       if (f === leaf) continue;
       if (f >= nFeatures) fail(`tree ${tree}: node ${node} reads feature ${f} of ${nFeatures}`);
       if (!(cut[split] < cutOffsets[f + 1] - cutOffsets[f])) fail(`tree ${tree}: node ${node} has no such cut point`);
-      if (missingRight[split] > 1) fail(`tree ${tree}: node ${node} has no direction for missing values`);
       announced += 2;
       split++;
     }
     if (announced !== nNodes) fail(`tree ${tree}: expected ${announced} nodes, got ${nNodes}`);
   }
-  expect(split === cut.length, "split counts do not fit");
-  expect(
-    value.every((p) => p >= 0 && p <= 1),
-    "a leaf's value is no probability",
-  );
+  expect(split === nSplits, "split counts do not fit");
+  for (let leaf = 0; leaf < count.length; leaf++) {
+    if (count[leaf] === 0) fail(`leaf ${leaf} holds no rows`);
+    if (churners[leaf] > count[leaf]) fail(`leaf ${leaf} holds ${churners[leaf]} churners of ${count[leaf]} rows`);
+  }
 }

@@ -18,7 +18,7 @@
  */
 import { binOf, padCutPoints } from "./cut-points.ts";
 import { ChurnError } from "./errors.ts";
-import { type Forest, leafMark } from "./forest.ts";
+import { type Forest, leafMark, leafValues } from "./forest.ts";
 
 const LANES = 8;
 const CUT_BITS = 8;
@@ -63,7 +63,9 @@ export class ForestKernel {
   }
 
   /** Fills words, values and steps, tree by tree. */
-  #layOut({ treeOffsets, feature, cut, missingRight, value }: Forest): void {
+  #layOut(forest: Forest): void {
+    const { treeOffsets, feature, cut, missingRight } = forest;
+    const value = leafValues(forest);
     const leaf = leafMark(feature);
     const leafWord = (2 * this.nFeatures) << CUT_BITS;
     const depths = new Uint32Array(feature.length);

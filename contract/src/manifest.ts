@@ -6,7 +6,7 @@ import type { DatasetSpecification } from "./dataset.ts";
 import type { CategoryEncodings } from "./features.ts";
 
 /** Raised when a reader of the old format could misread the new one. */
-export const FORMAT_VERSION = 1;
+export const FORMAT_VERSION = 2;
 
 /** An estimate with its 95 % confidence interval. */
 export interface Metric {

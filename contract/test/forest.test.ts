@@ -1,6 +1,14 @@
 import assert from "node:assert/strict";
 import { describe, test } from "node:test";
-import { ChurnError, decodeForest, encodeForest, type Forest, featureArray, leafMark } from "../src/index.ts";
+import {
+  ChurnError,
+  decodeForest,
+  encodeForest,
+  type Forest,
+  featureArray,
+  leafMark,
+  leafValues,
+} from "../src/index.ts";
 import { encodeSafetensors } from "../src/safetensors.ts";
 import { randomForest, seededRandom } from "./random-forest.ts";
 
@@ -16,7 +24,8 @@ const SOUND: Forest = {
   feature: Uint8Array.of(0, 255, 1, 255, 255, 0, 255, 255),
   cut: Uint8Array.of(0, 0, 1),
   missingRight: Uint8Array.of(0, 1, 0),
-  value: Float32Array.of(0, 0.25, 1, 0.5, 0.75),
+  count: Uint16Array.of(3, 4, 1, 2, 400),
+  churners: Uint16Array.of(0, 1, 1, 1, 300),
   cutPoints: Float32Array.of(-1, 1, 7),
   cutOffsets: Uint32Array.of(0, 2, 3),
 };
@@ -34,6 +43,16 @@ test("gives back random forests, with node entries of one byte and of two", () =
 
     assert.deepEqual(decode(forest), forest);
   }
+});
+
+test("keeps counts of more than 16 bits", () => {
+  const forest = { ...SOUND, count: Uint32Array.of(3, 4, 1, 2, 70_000), churners: Uint32Array.of(0, 1, 1, 1, 65_536) };
+
+  assert.deepEqual(decode(forest), forest);
+});
+
+test("a leaf's value is its share of churners, as a float32", () => {
+  assert.deepEqual(leafValues(SOUND), Float32Array.of(0, 0.25, 1, 0.5, 0.75));
 });
 
 test("uses the narrowest entries that can name every feature and a leaf", () => {
@@ -69,20 +88,19 @@ const LIES: readonly (readonly [string, Partial<Forest>, RegExp])[] = [
     /tree 0: node 2 reads feature 2 of 2/,
   ],
   ["a cut out of range", { cut: Uint8Array.of(0, 1, 1) }, /tree 0: node 2 has no such cut point/],
-  ["a third direction", { missingRight: Uint8Array.of(0, 2, 0) }, /tree 0: node 2 has no direction for missing/],
   ["a cut too few", { cut: without(SOUND.cut) }, /node counts do not fit/],
-  ["a direction too few", { missingRight: without(SOUND.missingRight) }, /node counts do not fit/],
-  ["a value too few", { value: SOUND.value.slice(1) }, /node counts do not fit/],
+  ["nine directions too many", { missingRight: new Uint8Array(12) }, /node counts do not fit/],
+  ["a leaf's churners too few", { churners: SOUND.churners.slice(1) }, /node counts do not fit/],
+  ["more leaves than nodes", { count: new Uint16Array(20), churners: new Uint16Array(20) }, /node counts do not fit/],
   [
-    "a leaf for a cut",
-    { cut: Uint8Array.of(0, 0, 1, 0), missingRight: new Uint8Array(4), value: SOUND.value.slice(1) },
-    /split counts do not fit/,
+    "a leaf too many",
+    { count: Uint16Array.of(3, 4, 1, 2, 400, 1), churners: Uint16Array.of(0, 1, 1, 1, 300, 1) },
+    /tree offsets do not fit/,
   ],
   ["a cut point that is no number", { cutPoints: Float32Array.of(-1, 1, Number.NaN) }, /cut point is not a finite/],
   ["a cut point at infinity", { cutPoints: Float32Array.of(-1, Infinity, 7) }, /cut point is not a finite number/],
-  ["a probability above 1", { value: Float32Array.of(0, 0.25, 1.001, 0.5, 0.75) }, /leaf's value is no probability/],
-  ["a probability below 0", { value: Float32Array.of(0, 0.25, -0.001, 0.5, 0.75) }, /leaf's value is no probability/],
-  ["a probability that is no number", { value: SOUND.value.with(2, Number.NaN) }, /leaf's value is no probability/],
+  ["an empty leaf", { count: SOUND.count.with(2, 0) }, /leaf 2 holds no rows/],
+  ["more churners than rows", { churners: SOUND.churners.with(3, 3) }, /leaf 3 holds 3 churners of 2 rows/],
 ];
 
 describe("refuses a forest with", () => {
@@ -102,8 +120,8 @@ describe("refuses a forest with", () => {
   }
 
   test("a tensor of another type", () => {
-    const file = encodeSafetensors({ tree_offsets: Uint8Array.of(0, 5, 8) });
+    const file = encodeSafetensors({ feature: Float32Array.of(0, 5, 8) });
 
-    assert.throws(() => decodeForest(file, "f"), /f: tensor "tree_offsets" is missing or of another type/);
+    assert.throws(() => decodeForest(file, "f"), /f: tensor "feature" is missing or of another type/);
   });
 });

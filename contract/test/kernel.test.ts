@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
 import { describe, test } from "node:test";
-import { ChurnError, type Forest, ForestKernel, leafMark } from "../src/index.ts";
+import { ChurnError, type Forest, ForestKernel, leafMark, leafValues } from "../src/index.ts";
 import { randomForest, type Shape, seededRandom } from "./random-forest.ts";
 
 const LANES = 8;
@@ -10,7 +10,8 @@ const LANES = 8;
  * at 2k+1 and 2k+2.
  */
 function walk(forest: Forest, tree: number, x: Float32Array): number {
-  const { treeOffsets, feature, cut, missingRight, value, cutPoints, cutOffsets } = forest;
+  const { treeOffsets, feature, cut, missingRight, cutPoints, cutOffsets } = forest;
+  const value = leafValues(forest);
   const isLeaf = (node: number): boolean => feature[node] === leafMark(feature);
   const splitsBefore = (node: number): number => feature.subarray(0, node).filter((_, i) => !isLeaf(i)).length;
   const root = treeOffsets[tree];
@@ -52,7 +53,8 @@ const stump = (missingRight: 0 | 1): Forest => ({
   feature: Uint8Array.of(0, 0xff, 0xff),
   cut: Uint8Array.of(0),
   missingRight: Uint8Array.of(missingRight),
-  value: Float32Array.of(0.25, 0.75),
+  count: Uint16Array.of(4, 4),
+  churners: Uint16Array.of(1, 3),
   cutPoints: Float32Array.of(0),
   cutOffsets: Uint32Array.of(0, 1),
 });
@@ -67,7 +69,8 @@ function chain(depth: number): Forest {
     feature,
     cut: new Uint8Array(depth),
     missingRight: new Uint8Array(depth),
-    value: Float32Array.from({ length: depth + 1 }, (_, leaf) => (leaf === depth ? 1 : 0)),
+    count: new Uint16Array(depth + 1).fill(1),
+    churners: new Uint16Array(depth + 1).with(depth, 1),
   };
 }
 
@@ -179,7 +182,8 @@ test("refuses trees that are too large for its features, and says how large they
       feature: new Uint16Array(2 * nSplits + 1).fill(0xffff, nSplits), // whole levels: splits first, leaves last
       cut: new Uint8Array(nSplits),
       missingRight: new Uint8Array(nSplits),
-      value: new Float32Array(nSplits + 1).fill(0.5),
+      count: new Uint16Array(nSplits + 1).fill(2),
+      churners: new Uint16Array(nSplits + 1).fill(1),
       cutOffsets: new Uint32Array(nFeatures + 1).fill(1, 1),
     };
   };

@@ -21,6 +21,7 @@ import {
   contentHash,
   type ErrorCode,
   FOREST_FILE,
+  FORMAT_VERSION,
   type Forest,
   MANIFEST_FILE,
   Model,
@@ -36,13 +37,14 @@ const FOREST: Forest = {
   feature: Uint8Array.of(0, 1, 255, 255, 255),
   cut: Uint8Array.of(0, 0),
   missingRight: Uint8Array.of(1, 0),
-  value: Float32Array.of(0.1, 0.9, 0.7),
+  count: Uint16Array.of(10, 10, 10),
+  churners: Uint16Array.of(1, 9, 7),
   cutPoints: Float32Array.of(4, 0.5),
   cutOffsets: Uint32Array.of(0, 1, 2),
 };
 
 const CONTENT: ModelContent = {
-  formatVersion: 1,
+  formatVersion: FORMAT_VERSION,
   name: "gym-churn",
   dataset: {
     name: "gym",
@@ -373,16 +375,16 @@ describe("reading a model refuses, in one line that names the file,", () => {
   }
 
   for (const [got, formatVersion] of [
-    ["2", 2],
+    ["1", 1],
     ["0", 0],
-    ['"1"', "1"],
+    ['"2"', "2"],
     ["null", null],
     ["none", undefined],
   ] as const) {
     test(`the format version ${got}`, () => {
       write();
       edit((manifest) => ({ ...manifest, formatVersion }));
-      invalid(new RegExp(`best_model: model\\.json: expected formatVersion 1, got ${got}$`));
+      invalid(new RegExp(`best_model: model\\.json: expected formatVersion 2, got ${got}$`));
     });
   }
 
@@ -390,7 +392,7 @@ describe("reading a model refuses, in one line that names the file,", () => {
     test(`a model.json that is ${JSON.stringify(value)}`, () => {
       write();
       edit(() => value);
-      invalid(/model\.json: expected formatVersion 1, got none/);
+      invalid(/model\.json: expected formatVersion 2, got none/);
     });
   }
 

@@ -44,12 +44,14 @@ export function randomForest(
   const cuts = Array.from({ length: nFeatures }, () =>
     Array.from({ length: nCuts }, () => Math.fround(random() * 10 - 5)).sort((a, b) => a - b),
   );
+  const count = Uint16Array.from({ length: features.length - nSplits }, () => 1 + integer(1000));
   return {
     treeOffsets: Uint32Array.from(treeOffsets),
     feature,
     cut: Uint8Array.from({ length: nSplits }, () => integer(nCuts)),
     missingRight: Uint8Array.from({ length: nSplits }, () => integer(2)),
-    value: Float32Array.from({ length: features.length - nSplits }, random),
+    count,
+    churners: count.map((rows) => integer(rows + 1)),
     cutPoints: Float32Array.from(cuts.flat()),
     cutOffsets: Uint32Array.from({ length: nFeatures + 1 }, (_, f) => f * nCuts),
   };

@@ -6,7 +6,7 @@ import { mkdtempSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import type { DatasetSpecification, Forest, ModelContent } from "@churn/contract";
-import { writeModelDirectory } from "@churn/contract";
+import { FORMAT_VERSION, writeModelDirectory } from "@churn/contract";
 
 export const GYM: DatasetSpecification = {
   name: "gym",
@@ -43,7 +43,8 @@ const FOREST: Forest = {
   feature: Uint8Array.of(0, 3, 0xff, 0xff, 0xff, 5, 0xff, 0xff),
   cut: Uint8Array.of(0, 0, 0),
   missingRight: Uint8Array.of(1, 0, 0),
-  value: Float32Array.of(0.1, 0.9, 0.7, 0.2, 0.6),
+  count: Uint16Array.of(10, 10, 10, 10, 10),
+  churners: Uint16Array.of(1, 9, 7, 2, 6),
   cutPoints: Float32Array.of(4, 0.5, 0.5),
   cutOffsets: Uint32Array.of(0, 1, 1, 1, 2, 2, 3),
 };
@@ -55,7 +56,7 @@ export const P_MEMBER = mean(0.1, 0.2);
 export const P_FADING_DAY = mean(0.9, 0.6);
 
 const CONTENT: ModelContent = {
-  formatVersion: 1,
+  formatVersion: FORMAT_VERSION,
   name: "gym-churn",
   dataset: GYM,
   features: [

@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
 import { describe, test } from "node:test";
-import { encodeForest, ForestKernel, type ForestParameters } from "@churn/contract";
+import { encodeForest, ForestKernel, type ForestParameters, leafValues } from "@churn/contract";
 import { fitForest } from "../src/forest/random-forest.ts";
 import { Random } from "../src/random.ts";
 
@@ -123,7 +123,7 @@ describe("a forest", () => {
 
     const { forest } = await fit(0.03); // e^-1.2, three in ten, of the samples are empty
 
-    assert(forest.value.every((value) => value >= 0 && value <= 1));
+    assert(leafValues(forest).every((value) => value >= 0 && value <= 1));
     await assert.rejects(fit(0.02), /maxSamples: expected at least 1 row per tree, got 0.02 of 40 rows/);
   });
 

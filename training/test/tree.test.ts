@@ -93,7 +93,7 @@ class Checker {
     if (feature === LEAF) {
       this.leaves++;
       assert(best < 1e-9, `node ${node} is a leaf, but a split would gain ${best}`);
-      assert.equal(this.tree.value[node], Math.fround(all.churners / all.count));
+      assert.deepEqual({ count: this.tree.count[node], churners: this.tree.churners[node] }, all);
       return;
     }
     this.splits++;
@@ -182,7 +182,7 @@ describe("a tree", () => {
           const isLeft = walker.goesLeft(row, tree.feature[node], threshold, tree.missingRight[node]);
           node = tree.left[node] + (isLeft ? 0 : 1);
         }
-        leaves[row].push(tree.value[node]);
+        leaves[row].push(Math.fround(tree.churners[node] / tree.count[node]));
       }
     }
     for (const [row, values] of leaves.entries()) {

@@ -6,7 +6,7 @@
  */
 import { availableParallelism } from "node:os";
 import { Worker } from "node:worker_threads";
-import { ChurnError, type Forest, type ForestParameters, featureArray, leafMark } from "@churn/contract";
+import { ChurnError, countArray, type Forest, type ForestParameters, featureArray, leafMark } from "@churn/contract";
 import { Random } from "../random.ts";
 import { sampleRows } from "../sample.ts";
 import { type BinnedFeatures, binFeatures } from "./binning.ts";
@@ -155,14 +155,17 @@ function joinTrees(trees: readonly Tree[], { nFeatures, cutPoints, cutOffsets }:
   const feature = featureArray(nNodes, nFeatures);
   const cut = new Uint8Array(nSplits);
   const missingRight = new Uint8Array(nSplits);
-  const value = new Float32Array(nNodes - nSplits);
+  const most = trees.reduce((greatest, tree) => Math.max(greatest, mostInLeaf(tree)), 0);
+  const count = countArray(nNodes - nSplits, most);
+  const churners = countArray(nNodes - nSplits, most);
   let node = 0;
   let split = 0;
   for (const tree of trees) {
     for (let i = 0; i < tree.feature.length; i++, node++) {
       if (tree.feature[i] === LEAF) {
         feature[node] = leafMark(feature);
-        value[node - split] = tree.value[i];
+        count[node - split] = tree.count[i];
+        churners[node - split] = tree.churners[i];
       } else {
         feature[node] = tree.feature[i];
         cut[split] = tree.cut[i];
@@ -171,5 +174,9 @@ function joinTrees(trees: readonly Tree[], { nFeatures, cutPoints, cutOffsets }:
       }
     }
   }
-  return { treeOffsets, feature, cut, missingRight, value, cutPoints, cutOffsets };
+  return { treeOffsets, feature, cut, missingRight, count, churners, cutPoints, cutOffsets };
+}
+
+function mostInLeaf({ feature, count }: Tree): number {
+  return count.reduce((most, rows, node) => (feature[node] === LEAF ? Math.max(most, rows) : most), 0);
 }

@@ -24,8 +24,10 @@ export interface Tree {
   readonly missingRight: Uint8Array;
   /** Per node: the position of the left child; the right one follows. */
   readonly left: Uint32Array;
-  /** Per node: P(churn) of a leaf. */
-  readonly value: Float32Array;
+  /** Per node: the rows of the sample in it, each as often as drawn. */
+  readonly count: Uint32Array;
+  /** Per node: the churners among them. */
+  readonly churners: Uint32Array;
 }
 
 export interface TreeParameters {
@@ -91,7 +93,7 @@ export class TreeGrower {
   readonly #cut: number[] = [];
   readonly #missingRight: number[] = [];
   readonly #left: number[] = [];
-  readonly #value: number[] = [];
+  readonly #packed: number[] = []; // count and churners
 
   /** @param labels One per row: 1 is churn. */
   constructor(data: BinnedFeatures, labels: Uint8Array, parameters: TreeParameters) {
@@ -111,7 +113,7 @@ export class TreeGrower {
 
   /** The tree that this generator's numbers give. */
   grow(random: Random): Tree {
-    for (const list of [this.#feature, this.#cut, this.#missingRight, this.#left, this.#value]) list.length = 0;
+    for (const list of [this.#feature, this.#cut, this.#missingRight, this.#left, this.#packed]) list.length = 0;
     this.#order.forEach((_, f) => {
       this.#order[f] = f;
     });
@@ -148,12 +150,11 @@ export class TreeGrower {
   }
 
   #pushNode(packed: number): number {
-    const churners = Math.floor(packed / CHURNER);
     this.#feature.push(LEAF);
     this.#cut.push(0);
     this.#missingRight.push(0);
     this.#left.push(0);
-    this.#value.push(churners / (packed - churners * CHURNER));
+    this.#packed.push(packed);
     return this.#feature.length - 1;
   }
 
@@ -367,14 +368,16 @@ export class TreeGrower {
     const feature = new Uint16Array(nNodes);
     const cut = new Uint8Array(nNodes);
     const missingRight = new Uint8Array(nNodes);
-    const value = new Float32Array(nNodes);
+    const count = new Uint32Array(nNodes);
+    const churners = new Uint32Array(nNodes);
     for (let position = 0; position < nNodes; position++) {
       const node = order[position];
       feature[position] = this.#feature[node];
       cut[position] = this.#cut[node];
       missingRight[position] = this.#missingRight[node];
-      value[position] = this.#value[node];
+      churners[position] = Math.floor(this.#packed[node] / CHURNER);
+      count[position] = this.#packed[node] - churners[position] * CHURNER;
     }
-    return { feature, cut, missingRight, left, value };
+    return { feature, cut, missingRight, left, count, churners };
   }
 }

@@ -55,7 +55,7 @@ function growTrees(
  */
 function addOutOfBagScores(
   { bins, nRows, cutOffsets, hasMissing }: BinnedFeatures,
-  { feature, cut, missingRight, left, value }: Tree,
+  { feature, cut, missingRight, left, count, churners }: Tree,
   rows: Uint32Array,
   inBag: Uint8Array,
   sums: Float64Array,
@@ -64,6 +64,7 @@ function addOutOfBagScores(
   const leftBin = Int16Array.from(feature, (f, node) =>
     f !== LEAF && hasMissing[f] === 1 && missingRight[node] === 0 ? cutOffsets[f + 1] - cutOffsets[f] : -1,
   );
+  const value = Float32Array.from(count, (rows, node) => churners[node] / rows);
   for (let i = 0; i < rows.length; i++) {
     const row = rows[i];
     if (inBag[row] > 0) continue;
