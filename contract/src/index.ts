@@ -1,5 +1,6 @@
 /** What both planes share. */
 export * from "./aside.ts";
+export * from "./calibration.ts";
 export * from "./cut-points.ts";
 export * from "./dataset.ts";
 export * from "./errors.ts";

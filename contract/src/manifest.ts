@@ -2,6 +2,7 @@
  * `model.json`: what a model says of itself. Everything serving needs to know is in it; it knows nothing else.
  */
 import { createHash } from "node:crypto";
+import type { Calibration, CalibrationMethod } from "./calibration.ts";
 import type { DatasetSpecification } from "./dataset.ts";
 import type { CategoryEncodings } from "./features.ts";
 
@@ -46,10 +47,28 @@ export interface ForestParameters {
   readonly maxBins: number;
 }
 
+/** What turns the forest's score into P(churn), and how it was chosen. */
+export type ModelCalibration = Calibration & {
+  /** Cross-validated log-loss of each candidate, on out-of-bag scores. */
+  readonly logLoss: Readonly<Partial<Record<CalibrationMethod, number>>>;
+  /** Why this one, for people. */
+  readonly reason: string;
+};
+
+/** How far probabilities are from the shares that churned, in 15 bins of equal number of customers. */
+export interface CalibrationError {
+  /** The mean distance (expected calibration error). Chance alone keeps it above 0. */
+  readonly ece: number;
+  /** That of a model that is right, on as many customers with the same scores: its mean, and its 95 % quantile. */
+  readonly noise: { readonly mean: number; readonly high: number };
+}
+
 export interface Threshold {
   /** A customer is predicted to churn when P(churn) ≥ value. */
   readonly value: number;
   readonly method: "expected_profit" | "f1";
+  /** 95 % interval of a value that was searched for; one that follows from the economics has none. */
+  readonly interval?: readonly [low: number, high: number];
   /** Why this value, for people. */
   readonly reason: string;
 }
@@ -99,10 +118,13 @@ export interface ModelManifest {
   readonly features: readonly { readonly name: string; readonly kind: string; readonly expression?: string }[];
   readonly encodings: CategoryEncodings;
   readonly forest: ForestParameters & { readonly nNodes: number };
-  readonly calibration: { readonly method: "none" };
+  readonly calibration: ModelCalibration;
   readonly threshold: Threshold;
   readonly metrics: Metrics;
   readonly confusionMatrix: ConfusionMatrix;
+  readonly calibrationError: CalibrationError;
+  /** The metrics of the forest's scores, on the same customers, where calibration has changed them. */
+  readonly uncalibrated?: Metrics;
   /**
    * The same metrics, on the same customers, of other predictors: the base rate, and the truth where it is known; of
    * `contact_everyone` and `contact_no_one` those of decisions.
@@ -131,11 +153,12 @@ export type ModelContent = Omit<ModelManifest, "version" | "contentSha256" | "fi
  */
 export function contentHash(content: ModelContent, forestSha256: string): string {
   const { formatVersion, name, dataset, features, encodings, forest, calibration, threshold } = content;
-  const { metrics, confusionMatrix, baselines, slices, reference, inputExample } = content;
+  const { metrics, confusionMatrix, calibrationError, uncalibrated, baselines, slices, reference, inputExample } =
+    content;
   const { data, seed } = content.lineage;
   const identity = [formatVersion, name, dataset, features, encodings, forest, calibration, threshold];
-  const evidence = [metrics, confusionMatrix, baselines, slices, reference, inputExample];
-  return sha256(JSON.stringify([...identity, ...evidence, data, seed, forestSha256]));
+  const judged = [metrics, confusionMatrix, calibrationError, uncalibrated, baselines, slices];
+  return sha256(JSON.stringify([...identity, ...judged, reference, inputExample, data, seed, forestSha256]));
 }
 
 /** Whether a value is a lineage: most of it lies outside the content hash, so no checksum can tell. */

@@ -8,6 +8,7 @@
 import { existsSync, mkdirSync, readdirSync, readFileSync, renameSync, rmSync, statSync, writeFileSync } from "node:fs";
 import { dirname, join, resolve } from "node:path";
 import { asidePath, isFolder, makeFolders, removeAbandoned } from "./aside.ts";
+import { calibrationFault } from "./calibration.ts";
 import { parseDataset } from "./dataset.ts";
 import { ChurnError } from "./errors.ts";
 import { compileFeatures, type Feature } from "./features.ts";
@@ -218,6 +219,8 @@ function readManifest(path: string, directory: string): ModelManifest {
     Array.isArray(features) &&
     [...features, files, encodings, threshold].every(isObject);
   if (!isWhole) throw invalid(path, `${MANIFEST_FILE}: incomplete`);
+  const fault = calibrationFault(value.calibration);
+  if (fault !== undefined) throw invalid(path, `${MANIFEST_FILE}: /calibration: ${fault}`);
   const expected = [FOREST_FILE, CARD_FILE].sort().join(", ");
   const got = Object.keys(files as object)
     .sort()

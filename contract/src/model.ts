@@ -2,6 +2,7 @@
  * A model that scores: the directory's parts put together. Batch prediction and the service both use this
  * class, so a customer's probability cannot depend on which of them asked.
  */
+import { calibrator } from "./calibration.ts";
 import type { Row } from "./expression.ts";
 import { FeatureEncoder } from "./features.ts";
 import { ForestKernel } from "./kernel.ts";
@@ -14,12 +15,14 @@ export class Model {
   readonly manifest: ModelManifest;
   readonly encoder: FeatureEncoder;
   readonly #kernel: ForestKernel;
+  readonly #calibrate: (score: number) => number;
   readonly #features: Float32Array;
 
   constructor({ manifest, features, forest }: ModelFiles) {
     this.manifest = manifest;
     this.encoder = new FeatureEncoder(features, manifest.encodings);
     this.#kernel = new ForestKernel(forest);
+    this.#calibrate = calibrator(manifest.calibration);
     this.#features = new Float32Array(features.length);
   }
 
@@ -31,12 +34,22 @@ export class Model {
   /** P(churn) of one customer, in [0, 1]. */
   predictRow(row: Row): number {
     this.encoder.encodeRow(row, this.#features);
-    return this.#kernel.predictProba(this.#features);
+    return this.#calibrate(this.#kernel.predictProba(this.#features));
   }
 
   /** P(churn) of each customer of a table. */
   predictTable(table: Table): Float64Array {
+    return this.calibrate(this.scoreTable(table));
+  }
+
+  /** The forest's score of each customer of a table, in [0, 1], before calibration. */
+  scoreTable(table: Table): Float64Array {
     return this.#kernel.predictColumns(this.encoder.encodeTable(table), table.rows);
+  }
+
+  /** P(churn) for the forest's scores. */
+  calibrate(scores: Float64Array): Float64Array {
+    return scores.map(this.#calibrate);
   }
 
   /** 1 when the probability reaches the model's threshold. */

@@ -79,7 +79,7 @@ async function judge(
   options: EvaluateOptions,
 ): Promise<{ readonly result: EvaluateResult; readonly report: ReportContent }> {
   const { manifest, encoder } = model;
-  const { dataset, encodings, threshold, lineage } = manifest;
+  const { dataset, encodings, calibration, threshold, lineage } = manifest;
   const { seed = lineage.seed, onProgress = () => {} } = options;
   onProgress("reading customers");
   const sha256 = await hashData(source);
@@ -103,6 +103,7 @@ async function judge(
     encodings,
     baseRate,
     threshold: threshold.value,
+    forestScores: calibration.method === "none" ? undefined : set.forestScores,
     seed,
   });
   onProgress("shuffling columns");

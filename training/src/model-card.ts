@@ -4,7 +4,7 @@
  * @source Mitchell et al. 2019, "Model Cards for Model Reporting"
  */
 import type { Metrics, ModelManifest } from "@churn/contract";
-import { confusionSentence, METRIC_LABELS, markdownTable, metricsTable } from "./report/text.ts";
+import { calibrationSentence, confusionSentence, METRIC_LABELS, markdownTable, metricsTable } from "./report/text.ts";
 
 export function describeModel(manifest: ModelManifest): string {
   const { dataset, forest, threshold, lineage, features, slices } = manifest;
@@ -18,7 +18,7 @@ A random forest that gives the probability that a customer churns (${churn}${hor
 data set \`${dataset.name}\`. ${dataset.description ?? ""}
 
 - Trees: ${forest.nEstimators}, depth at most ${forest.maxDepth}, at least ${forest.minSamplesLeaf} rows in a leaf, ${forest.nNodes} nodes.
-- Probabilities are the mean of the trees' leaf rates; calibration: ${manifest.calibration.method}.
+- Probabilities are the mean of the trees' leaf rates, calibrated on out-of-bag scores.
 - A customer is predicted to churn from P = ${threshold.value.toFixed(4)} up: ${threshold.reason}.
 
 ## Data
@@ -31,6 +31,8 @@ On the held-out customers, with 95 % bootstrap intervals:
 ${metricsTable(manifest)}
 
 ${confusionSentence(manifest.confusionMatrix)}
+
+${calibrationSentence(manifest.calibration, manifest.calibrationError)}
 
 ${slicesSection(slices)}## Limits
 - It knows customers like those it was trained on; levels it has not seen and missing values are scored as unknown.

@@ -1,12 +1,13 @@
 /**
  * Training, from data to a model directory, as one readable sequence:
  *
- *     read ─▶ split ─▶ fit ─▶ threshold (out-of-bag) ─▶ metrics (holdout) ─▶ model directory ─▶ ledger, run, report
+ *     read ─▶ split ─▶ fit ─▶ calibration, threshold (out-of-bag) ─▶ metrics (holdout) ─▶ model directory ─▶ ledger, run, report
  */
 import { randomUUID } from "node:crypto";
 import { join } from "node:path";
 import { setImmediate as turn } from "node:timers/promises";
 import {
+  calibrator,
   checkReplaceable,
   compileFeatures,
   FORMAT_VERSION,
@@ -17,6 +18,7 @@ import {
   readDataset,
   writeModelDirectory,
 } from "@churn/contract";
+import { chooseCalibration } from "./calibration/choice.ts";
 import { openCustomers } from "./data/reader.ts";
 import { defaultDataPath, findData, hashData } from "./data/source.ts";
 import { readTrainingSet, type Sample, splitSamples } from "./data/training-set.ts";
@@ -110,8 +112,12 @@ export async function train(options: TrainOptions): Promise<TrainResult> {
   onProgress("scoring the held-out customers");
   const evaluationStarted = now();
   const trainingChurners = training.labels.reduce((sum, label) => sum + label, 0);
-  const threshold = chooseThreshold({ scores: outOfBagScores, labels: training.labels }, dataset.economics);
-  const scores = await scoreSample(new ForestKernel(forest), holdout);
+  const calibration = chooseCalibration({ scores: outOfBagScores, labels: training.labels }, seed);
+  const calibrate = calibrator(calibration);
+  const outOfBag = { scores: outOfBagScores.map(calibrate), labels: training.labels };
+  const threshold = chooseThreshold(outOfBag, dataset.economics, seed);
+  const forestScores = await scoreSample(new ForestKernel(forest), holdout);
+  const scores = forestScores.map(calibrate);
   onProgress("evaluating");
   const evaluation = await evaluate(holdout, scores, {
     dataset,
@@ -119,6 +125,7 @@ export async function train(options: TrainOptions): Promise<TrainResult> {
     encodings: set.encodings,
     baseRate: trainingChurners / training.rows,
     threshold: threshold.value,
+    forestScores: calibration.method === "none" ? undefined : forestScores,
     seed,
   });
   const reference = await profileFeatures(features, set.encodings, training.columns, scores);
@@ -137,7 +144,7 @@ export async function train(options: TrainOptions): Promise<TrainResult> {
     })),
     encodings: set.encodings,
     forest: { ...parameters, nNodes },
-    calibration: { method: "none" },
+    calibration,
     threshold,
     ...evaluation,
     reference,
@@ -164,7 +171,7 @@ export async function train(options: TrainOptions): Promise<TrainResult> {
   const run = track(manifest, started, options);
   if (previousVersion !== undefined) recordReplacement(options.out, manifest, previousVersion, "churn train");
   onProgress("drawing the report");
-  const outcome = { model: { manifest, features, forest }, source, set, holdout, scores, heldOut };
+  const outcome = { model: { manifest, features, forest }, source, set, holdout, scores, forestScores, heldOut };
   const report = options.report === undefined ? null : await reportTraining(options.report, outcome, log);
   const durationMs = since(started, now);
   log.info(
@@ -181,7 +188,7 @@ export async function train(options: TrainOptions): Promise<TrainResult> {
   };
 }
 
-/** P(churn) of each row, in steps between which progress can be shown and a signal be seen. */
+/** The forest's score of each row, in steps between which progress can be shown and a signal be seen. */
 async function scoreSample(kernel: ForestKernel, { rows, columns }: Sample): Promise<Float64Array> {
   const scores = new Float64Array(rows);
   for (let start = 0; start < rows; start += STEP_ROWS) {

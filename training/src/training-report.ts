@@ -19,8 +19,9 @@ export interface TrainingOutcome {
   readonly source: DataSource;
   readonly set: TrainingSet;
   readonly holdout: Sample;
-  /** The model's scores of the holdout. */
+  /** P(churn) of the holdout, and the forest's scores before calibration. */
   readonly scores: Float64Array;
+  readonly forestScores: Float64Array;
   /** Rows of the holdout as the file has them. */
   readonly heldOut: RowSample;
 }
@@ -45,17 +46,18 @@ export async function reportTraining(path: string, outcome: TrainingOutcome, log
   }
 }
 
-async function renderTraining({ model, source, set, holdout, scores, heldOut }: TrainingOutcome): Promise<string> {
+async function renderTraining(outcome: TrainingOutcome): Promise<string> {
+  const { model, source, set, holdout, scores, forestScores, heldOut } = outcome;
   const { manifest, features } = model;
-  const { metrics, confusionMatrix, baselines, slices, lineage, encodings } = manifest;
+  const { lineage, encodings } = manifest;
   const { sha256, rows, trainingRows, trainingChurners = 0 } = lineage.data;
   const { labels, truth } = holdout;
   return renderReport({
     manifest,
     data: { path: source.path, sha256, rows, labelledRows: rows },
-    judged: { scores, labels, truth },
+    judged: { scores, forestScores, labels, truth },
     profile: (await profileFeatures(features, encodings, holdout.columns, scores)).features,
-    evaluation: { metrics, confusionMatrix, baselines, slices },
+    evaluation: manifest,
     importances: await permutationImportances(new Model(model), heldOut.rows(), lineage.seed),
     baseRate: trainingChurners / trainingRows,
     findings: set.heldFindings,

@@ -96,7 +96,7 @@ describe("metrics", () => {
 
     const metrics = computeMetrics({ scores, labels }, { threshold: 0.5 }, 1);
 
-    assert.equal(Object.keys(metrics).length, 7);
+    assert.equal(Object.keys(metrics).length, 8);
     for (const [name, { value, low, high }] of Object.entries(metrics)) {
       assert(low <= value && value <= high, `${name}: ${low} to ${high} around ${value}`);
     }
@@ -112,35 +112,53 @@ describe("metrics", () => {
 });
 
 describe("the threshold", () => {
-  test("lies at break-even for calibrated scores", () => {
-    const { value, method } = chooseThreshold(calibrated(200_000, 3), ECONOMICS);
+  const nobody = scored([], []);
+
+  test("lies where contacting starts to pay, whatever the sample", () => {
+    const { value, method, interval } = chooseThreshold(nobody, ECONOMICS, 1);
 
     // p · 445 = (1 − p) · 100
-    assert.equal(method, "expected_profit");
-    assert(Math.abs(value - 100 / 545) < 0.03, `got ${value}`);
+    assert.deepEqual({ value, method, interval }, { value: 100 / 545, method: "expected_profit", interval: undefined });
   });
 
-  test("lies between two scores, on the profitable side", () => {
-    const { value } = chooseThreshold(scored([0.9, 0.6, 0.4, 0.1], [1, 1, 0, 0]), ECONOMICS);
+  test("is 0 when contacting costs nothing", () => {
+    const { value } = chooseThreshold(nobody, { ...ECONOMICS, contactCost: 0, offerCost: 0 }, 1);
 
-    assert.equal(value, 0.5);
+    assert(Object.is(value, 0));
   });
 
-  test("is out of reach when no contact pays", () => {
-    const { value } = chooseThreshold(scored([0.9, 0.1], [0, 0]), ECONOMICS);
+  for (const [name, economics] of [
+    ["an accepted offer costs what the customer is worth", { ...ECONOMICS, offerCost: 1000, contactCost: 0 }],
+    ["a contact costs more than it gains", { ...ECONOMICS, contactCost: 500 }],
+  ] as const) {
+    test(`is out of reach when ${name}`, () => {
+      const { value, reason } = chooseThreshold(nobody, economics, 1);
 
-    assert(value > 1);
-  });
+      assert(value > 1);
+      assert.match(reason, /^no contact pays: /);
+    });
+  }
 
   test("maximises F1 without economics", () => {
-    const { value, method } = chooseThreshold(scored([0.9, 0.8, 0.7, 0.6, 0.1], [1, 0, 1, 0, 0]), undefined);
+    const { value, method } = chooseThreshold(scored([0.9, 0.8, 0.7, 0.6, 0.1], [1, 0, 1, 0, 0]), undefined, 1);
 
     assert.equal(method, "f1");
     assert(value > 0.6 && value < 0.7);
   });
 
+  test("that was searched for has an interval, which narrows with more rows", () => {
+    const width = (rows: number): number => {
+      const { value, interval } = chooseThreshold(calibrated(rows, 3), undefined, 1);
+      const [low, high] = interval ?? [];
+      assert(low !== undefined && high !== undefined && low <= value && value <= high);
+      return high - low;
+    };
+
+    assert(width(20_000) < width(500));
+  });
+
   test("leaves rows without a score out", () => {
-    const { value } = chooseThreshold(scored([0.9, Number.NaN, 0.1], [1, 1, 0]), ECONOMICS);
+    const { value } = chooseThreshold(scored([0.9, Number.NaN, 0.1], [1, 1, 0]), undefined, 1);
 
     assert.equal(value, 0.5);
   });

@@ -61,7 +61,7 @@ async function content(variant: Variant = {}): Promise<ReportContent> {
     dataset,
     features,
     forest: { nEstimators: 30, maxDepth: 12, nNodes: 1234 },
-    calibration: { method: "none" },
+    calibration: { method: "none", logLoss: {}, reason: "few rows" },
     threshold: { value: threshold, method: "f1", reason: "highest F1" },
     lineage: {
       data: { sha256: "ab".repeat(32), rows: 3000, trainingRows: 2400 },
@@ -74,7 +74,7 @@ async function content(variant: Variant = {}): Promise<ReportContent> {
   return {
     manifest,
     data: { path: "gym.csv", sha256: "cd".repeat(32), rows: 700, labelledRows: 650 },
-    judged: { scores, labels, truth: sample.truth },
+    judged: { scores, forestScores: scores, labels, truth: sample.truth },
     profile: (await profileFeatures(features, encodings, columns, scores)).features,
     evaluation: await evaluate(sample, scores, context),
     importances: features

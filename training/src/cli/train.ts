@@ -2,7 +2,7 @@
 import type { ForestParameters } from "@churn/contract";
 import { Command, Option } from "commander";
 import { FOREST_PARAMETERS } from "../forest/parameters.ts";
-import { confusionSentence, countNotes, extraColumnsNote, metricsTable } from "../report/text.ts";
+import { calibrationSentence, confusionSentence, countNotes, extraColumnsNote, metricsTable } from "../report/text.ts";
 import { checkPlace } from "../staged-output.ts";
 import { trackingTarget } from "../tracking/run.ts";
 import { type TrainResult, train } from "../train.ts";
@@ -99,6 +99,7 @@ function trainingSummary({ manifest, directory, run, report, findings, extraColu
     "",
     `Threshold ${threshold.value.toFixed(4)}: ${threshold.reason}`,
     confusionSentence(manifest.confusionMatrix),
+    calibrationSentence(manifest.calibration, manifest.calibrationError),
     ...countNotes("values outside the specification", findings),
     ...extraColumnsNote(extraColumns),
     `Model ${manifest.version} in ${directory}`,

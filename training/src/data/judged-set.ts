@@ -15,6 +15,8 @@ export type JudgingCustomers = "all" | "holdout";
 export interface JudgedSet extends Sample {
   /** P(churn) of each row. */
   readonly scores: Float64Array;
+  /** The forest's scores of the rows, before calibration. */
+  readonly forestScores: Float64Array;
   /** Rows of the file whose label is known. */
   readonly labelledRows: number;
   /** Those of the judging rows whose key puts them on the training side of the split. */
@@ -79,7 +81,7 @@ function truthOf({ truth }: CustomerTable, rows: Uint32Array, start: number, pat
 class GrowingSet {
   readonly #model: Model;
   readonly #columns: readonly Float32Array[];
-  readonly #scores: Float64Array;
+  readonly #forestScores: Float64Array;
   readonly #labels: Uint8Array;
   readonly #truth: Float64Array;
   #hasTruth = false;
@@ -88,7 +90,7 @@ class GrowingSet {
   constructor(capacity: number, model: Model) {
     this.#model = model;
     this.#columns = model.encoder.features.map(() => new Float32Array(capacity));
-    this.#scores = new Float64Array(capacity);
+    this.#forestScores = new Float64Array(capacity);
     this.#labels = new Uint8Array(capacity);
     this.#truth = new Float64Array(capacity);
   }
@@ -96,21 +98,23 @@ class GrowingSet {
   add(table: Table, labels: Uint8Array, truth: Float64Array | undefined): void {
     for (const [f, values] of this.#model.encoder.encodeTable(table).entries())
       this.#columns[f].set(values, this.#rows);
-    this.#scores.set(this.#model.predictTable(table), this.#rows);
+    this.#forestScores.set(this.#model.scoreTable(table), this.#rows);
     this.#labels.set(labels, this.#rows);
     if (truth !== undefined) this.#truth.set(truth, this.#rows);
     this.#hasTruth = truth !== undefined;
     this.#rows += table.rows;
   }
 
-  sample(): Sample & { readonly scores: Float64Array } {
+  sample(): Sample & { readonly scores: Float64Array; readonly forestScores: Float64Array } {
     const rows = this.#rows;
+    const forestScores = this.#forestScores.subarray(0, rows);
     return {
       rows,
       columns: this.#columns.map((values) => values.subarray(0, rows)),
       labels: this.#labels.subarray(0, rows),
       truth: this.#hasTruth ? this.#truth.subarray(0, rows) : undefined,
-      scores: this.#scores.subarray(0, rows),
+      scores: this.#model.calibrate(forestScores),
+      forestScores,
     };
   }
 }

@@ -15,11 +15,15 @@ import type {
 } from "@churn/contract";
 import { type Sample, take } from "../data/training-set.ts";
 import { rowsWhere } from "../sample.ts";
+import { calibrationError } from "./calibration-error.ts";
 import { contactValues } from "./economics.ts";
 import { computeMetrics, confusionMatrix } from "./metrics.ts";
 import { f1 } from "./threshold.ts";
 
-export type Evaluation = Pick<ModelContent, "metrics" | "confusionMatrix" | "baselines" | "slices">;
+export type Evaluation = Pick<
+  ModelContent,
+  "metrics" | "confusionMatrix" | "calibrationError" | "uncalibrated" | "baselines" | "slices"
+>;
 
 /** What the rows of a sample mean, and how they are judged. */
 export interface EvaluationContext {
@@ -29,6 +33,8 @@ export interface EvaluationContext {
   /** Share of churners among the training rows. */
   readonly baseRate: number;
   readonly threshold: number;
+  /** The forest's scores of the same rows, where calibration has changed them. */
+  readonly forestScores?: Float64Array | undefined;
   readonly seed: number;
 }
 
@@ -36,7 +42,7 @@ type Measure = (scores: Float64Array, labels: Uint8Array) => Promise<Metrics>;
 
 /** @param scores P(churn) of each row of the holdout. */
 export async function evaluate(holdout: Sample, scores: Float64Array, context: EvaluationContext): Promise<Evaluation> {
-  const { dataset, baseRate, threshold, seed } = context;
+  const { dataset, baseRate, threshold, forestScores, seed } = context;
   const decision = { threshold, economics: dataset.economics };
   const measure: Measure = async (values, truths) => {
     await turn(); // resampling takes a while: progress can be shown, and a signal be seen
@@ -48,6 +54,8 @@ export async function evaluate(holdout: Sample, scores: Float64Array, context: E
   return {
     metrics: await measure(scores, labels),
     confusionMatrix: confusionMatrix({ scores, labels }, threshold),
+    calibrationError: calibrationError({ scores, labels }, seed),
+    ...(forestScores && { uncalibrated: await measure(forestScores, labels) }),
     baselines: {
       base_rate: guess,
       contact_everyone: everyone,

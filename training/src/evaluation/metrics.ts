@@ -10,6 +10,7 @@ import { take } from "../data/training-set.ts";
 import { descendingOrder } from "../radix-sort.ts";
 import { Random } from "../random.ts";
 import { sampleRows } from "../sample.ts";
+import { rmsCalibrationError } from "./calibration-error.ts";
 import { contactValues } from "./economics.ts";
 
 /** Scores and labels of the same rows. */
@@ -49,7 +50,7 @@ interface Sorted {
 }
 
 /**
- * `roc_auc`, `average_precision`, `log_loss`, `brier_score_loss`; at the threshold `f1_score`,
+ * `roc_auc`, `average_precision`, `log_loss`, `brier_score_loss`, `rms_calibration_error`; at the threshold `f1_score`,
  * `precision_score`, `recall_score` and, with economics, `profit_per_customer`. Each with its 95 % interval;
  * one that the rows do not define (an AUC of one class) is left out.
  */
@@ -63,7 +64,7 @@ export function computeMetrics(scored: Scored, decision: Decision, seed: number)
   const weights = new Uint8Array(sample.scores.length);
   const resamples: Record<string, number>[] = Array.from({ length: RESAMPLES }, (_, resample) => {
     drawBootstrap(new Random(seed, resample), 1, weights);
-    return weightedMetrics(sample, weights, economics);
+    return weightedMetrics(sample, weights, 2, economics);
   });
   const rescale = (name: string, value: number): number =>
     sample === sorted ? value : estimate[name] + shrinkage * (value - center[name]);
@@ -75,7 +76,7 @@ export function computeMetrics(scored: Scored, decision: Decision, seed: number)
 }
 
 function unweightedMetrics(sorted: Sorted, economics?: Economics): Record<string, number> {
-  return weightedMetrics(sorted, new Uint8Array(sorted.scores.length).fill(1), economics);
+  return weightedMetrics(sorted, new Uint8Array(sorted.scores.length).fill(1), 1, economics);
 }
 
 /**
@@ -119,13 +120,22 @@ function sortByScore({ scores, labels }: Scored, threshold: number): Sorted {
 }
 
 /** The log-loss of one customer. */
-function logLossOf(score: number, label: number): number {
+export function logLossOf(score: number, label: number): number {
   const probability = Math.min(1 - EPSILON, Math.max(EPSILON, label === 1 ? score : 1 - score));
   return -Math.log(probability);
 }
 
-/** One pass from the highest score down; rows of equal score count as one step of the curves. */
-function weightedMetrics({ scores, labels, losses, nPositive }: Sorted, weights: Uint8Array, economics?: Economics) {
+/**
+ * One pass from the highest score down; rows of equal score count as one step of the curves.
+ *
+ * @param noise See `rmsCalibrationError`.
+ */
+function weightedMetrics(
+  { scores, labels, losses, nPositive }: Sorted,
+  weights: Uint8Array,
+  noise: 1 | 2,
+  economics?: Economics,
+) {
   let positives = 0; // weight of churners at or above the current score
   let negatives = 0;
   let pairs = 0; // (churner, stayer) pairs in the right order, ties half
@@ -162,6 +172,7 @@ function weightedMetrics({ scores, labels, losses, nPositive }: Sorted, weights:
     average_precision: precisionSum / positives,
     log_loss: loss / total,
     brier_score_loss: squares / total,
+    rms_calibration_error: rmsCalibrationError(scores, labels, weights, noise),
     f1_score: (2 * truePositives) / (positives + truePositives + falsePositives),
     precision_score: truePositives + falsePositives === 0 ? 0 : truePositives / (truePositives + falsePositives),
     recall_score: truePositives / positives,

@@ -14,8 +14,8 @@ export interface ReportContent {
     readonly rows: number;
     readonly labelledRows: number;
   };
-  /** The judging rows; `truth` where the data have it. */
-  readonly judged: Scored & { readonly truth: Float64Array | undefined };
+  /** The judging rows; the forest's scores are those before calibration, `truth` is there where the data have it. */
+  readonly judged: Scored & { readonly forestScores: Float64Array; readonly truth: Float64Array | undefined };
   /** What they look like, by feature. */
   readonly profile: Readonly<Record<string, FeatureReference>>;
   readonly evaluation: Evaluation;

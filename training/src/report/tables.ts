@@ -11,6 +11,7 @@ const MEANINGS: Readonly<Record<keyof typeof METRIC_LABELS, string>> = {
   average_precision: "mean precision over all shares of churners found",
   log_loss: "how surprising the outcomes were to the probabilities; lower is better",
   brier_score_loss: "mean squared distance of probability and outcome; lower is better",
+  rms_calibration_error: "root mean square distance of probability and share that churned, noise taken off; 0 is best",
   f1_score: "precision and recall in one, at the threshold",
   precision_score: "of those contacted, the share that would have left",
   recall_score: "of those who left, the share contacted",

@@ -1,13 +1,14 @@
 /**
  * Metrics as text: the table that the command line, the demo and the model card show.
  */
-import type { ConfusionMatrix, Metric, ModelManifest } from "@churn/contract";
+import type { CalibrationError, ConfusionMatrix, Metric, ModelCalibration, ModelManifest } from "@churn/contract";
 
 export const METRIC_LABELS = {
   roc_auc: "ROC AUC",
   average_precision: "Average precision",
   log_loss: "Log-loss",
   brier_score_loss: "Brier score",
+  rms_calibration_error: "Calibration error",
   f1_score: "F1",
   precision_score: "Precision",
   recall_score: "Recall",
@@ -57,6 +58,15 @@ export function confusionSentence(matrix: ConfusionMatrix): string {
   return (
     `Of these customers, ${truePositives + falsePositives} are predicted to churn, of whom ${truePositives} did, ` +
     `and ${falseNegatives + trueNegatives} to stay, of whom ${falseNegatives} churned.`
+  );
+}
+
+/** Whether the probabilities can be taken at their word, in words. */
+export function calibrationSentence({ method, reason }: ModelCalibration, { ece, noise }: CalibrationError): string {
+  const verdict = ece <= noise.high ? "no more than chance makes" : "more than chance makes";
+  return (
+    `Calibration: ${method} (${reason}). Expected calibration error ${ece.toFixed(4)}, ${verdict}: a model that is right ` +
+    `shows ${noise.mean.toFixed(4)} on average here, and up to ${noise.high.toFixed(4)} in 95 of 100 cases.`
   );
 }
 
