@@ -44,6 +44,7 @@ export interface EvaluateResult extends Evaluation {
   readonly trainingSideRows: number;
   /** Share of churners that the base-rate guess says. */
   readonly baseRate: number;
+  readonly calibration: ModelManifest["calibration"];
   readonly threshold: ModelManifest["threshold"];
   readonly importances: readonly Importance[];
   readonly findings: Readonly<Record<string, number>>;
@@ -117,6 +118,7 @@ async function judge(
       modelVersion: manifest.version,
       ...facts,
       baseRate,
+      calibration,
       threshold,
       ...evaluation,
       importances,

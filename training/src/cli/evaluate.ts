@@ -2,7 +2,7 @@
 import { Command, Option } from "commander";
 import type { JudgingCustomers } from "../data/judged-set.ts";
 import { type EvaluateResult, evaluateModel } from "../evaluate.ts";
-import { confusionSentence, countNotes, extraColumnsNote, metricsTable } from "../report/text.ts";
+import { calibrationSentence, confusionSentence, countNotes, extraColumnsNote, metricsTable } from "../report/text.ts";
 import { createContext, OUTPUT_OPTIONS, type OutputOptions, wholeNumber } from "./context.ts";
 import { DEFAULT_MODEL } from "./train.ts";
 
@@ -58,6 +58,7 @@ function evaluationSummary(result: EvaluateResult): string {
     "",
     `Threshold ${threshold.value.toFixed(4)}: ${threshold.reason}`,
     confusionSentence(result.confusionMatrix),
+    calibrationSentence(result.calibration, result.calibrationError),
     ...countNotes("values outside the specification", findings),
     ...extraColumnsNote(extraColumns),
   ].join("\n");

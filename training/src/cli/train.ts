@@ -48,14 +48,18 @@ export function trainCommand(): Command {
     const result = await trainWithProgress(options, context);
     context.print(trainingSummary(result));
     const { manifest, directory, run, report, findings, extraColumns } = result;
-    const { version, contentSha256, threshold, metrics, confusionMatrix, baselines } = manifest;
+    const { version, contentSha256, calibration, threshold } = manifest;
+    const { metrics, confusionMatrix, calibrationError, uncalibrated, baselines } = manifest;
     context.printJson({
       directory,
       version,
       contentSha256,
+      calibration,
       threshold,
       metrics,
       confusionMatrix,
+      calibrationError,
+      uncalibrated,
       baselines,
       run,
       report,

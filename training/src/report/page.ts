@@ -9,7 +9,7 @@ import { columnsTable, dataFacts } from "./data-section.ts";
 import { type Html, html, NOTHING, trusted } from "./html.ts";
 import { confusionFigure, keyFigures, summary } from "./key-figures.ts";
 import { modelFacts } from "./model-section.ts";
-import { metricsTable, slicesTable } from "./tables.ts";
+import { calibrationNote, metricsTable, slicesTable } from "./tables.ts";
 
 const STYLE = new URL("page.css", import.meta.url);
 /** Tells the browser to load nothing, whatever the page may hold. */
@@ -44,7 +44,7 @@ ${notes.map((note) => html`<p class="note">${note}</p>`)}
 ${section("Scores", "Does it put those who leave before those who stay, and can its probabilities be taken at their word?", figures("roc", "precision-recall", "calibration", "gains", "lift", "scores"))}
 ${section("Decisions", "What does acting on it bring?", [...figures("profit", "f1"), confusionFigure(content)])}
 ${section("Columns and groups", "What does it rely on, and does it work for everybody?", figures("importances", "slices"), [slicesTable(content)])}
-${section("Metrics", "With 95 % bootstrap intervals, beside what other predictors reach on the same customers.", [], [metricsTable(content)])}
+${section("Metrics", "With 95 % bootstrap intervals, beside what other predictors reach on the same customers.", [], [metricsTable(content), calibrationNote(content)])}
 ${section("Data", "The customers that judged the model.", [], [dataFacts(content), columnsTable(content)])}
 ${section("Model", manifest.dataset.description ?? "", [], [modelFacts(content)])}
 </main>

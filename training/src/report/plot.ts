@@ -16,6 +16,7 @@ export interface Style {
 
 export const MODEL: Style = { color: "var(--blue)", dash: [], width: 2.5 };
 export const TRUTH: Style = { color: "var(--orange)", dash: [6, 4], width: 2 };
+export const BEFORE: Style = { color: "var(--muted)", dash: [], width: 1.5 };
 export const CHANCE: Style = { color: "var(--muted)", dash: [1.5, 4], width: 1.5 };
 export const STAYED: Style = MODEL;
 export const CHURNED: Style = { color: "var(--red)", dash: [6, 3], width: 2 };
@@ -105,6 +106,8 @@ export function label(x: number, y: number, text: string, { left = false, dy = 0
 export interface KeyEntry {
   readonly style: Style;
   readonly text: string;
+  /** A dot, or a circle around nothing; a line without it. */
+  readonly mark?: "dot" | "circle";
 }
 
 /** Which line is which, within the plot; `left` and `top` are pixels from its left and upper edge. */
@@ -112,15 +115,19 @@ export function key(
   entries: readonly KeyEntry[],
   { left, top }: { readonly left: number; readonly top: number },
 ): Layer[] {
-  return entries.flatMap(({ style, text }, i): Layer[] => {
+  return entries.flatMap(({ style, text, mark }, i): Layer[] => {
     const y = { value: top + KEY_LINE * i };
     const data = { values: [{ text }] };
+    const sample: Layer =
+      mark === undefined
+        ? {
+            data,
+            mark: { type: "rule", ...stroke(style) },
+            encoding: { x: { value: left }, x2: { value: left + 26 }, y, y2: y },
+          }
+        : { data, mark: dot(style, mark), encoding: { x: { value: left + 13 }, y } };
     return [
-      {
-        data,
-        mark: { type: "rule", ...stroke(style) },
-        encoding: { x: { value: left }, x2: { value: left + 26 }, y, y2: y },
-      },
+      sample,
       {
         data,
         mark: { type: "text", align: "left", baseline: "middle" },
@@ -128,6 +135,10 @@ export function key(
       },
     ];
   });
+}
+
+export function dot({ color }: Style, kind: "dot" | "circle") {
+  return { type: "point" as const, filled: kind === "dot", color, size: 60, opacity: 1 };
 }
 
 export function stroke({ color, dash, width }: Style) {

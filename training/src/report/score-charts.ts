@@ -1,16 +1,20 @@
 /** Plots of the scores themselves: whether they hold as probabilities, how they are spread, what a threshold brings. */
-import { calibrationBins } from "../evaluation/calibration.ts";
+import { type CalibrationBin, calibrationBins } from "../evaluation/calibration.ts";
 import { type Curve, f1Curve, profitCurve, thin } from "../evaluation/curves.ts";
 import type { Chart, ReportContent } from "./content.ts";
 import type { Points } from "./curve-charts.ts";
 import {
   type Axis,
+  BEFORE,
   BOTTOM_RIGHT,
   CHANCE,
   CHURNED,
   DIAGONAL,
   digits,
+  dot,
   horizontal,
+  KEY_LINE,
+  type KeyEntry,
   key,
   type Layer,
   label,
@@ -26,32 +30,48 @@ import {
 } from "./plot.ts";
 import { count, figure, INTERVAL } from "./words.ts";
 
-export function calibrationChart({ judged }: ReportContent): Chart {
+export function calibrationChart({ judged, manifest }: ReportContent): Chart {
+  const { forestScores: scores, labels } = judged;
   const bins = calibrationBins(judged);
-  const values = bins.map(({ predicted, observed, low, high }) => ({
+  const isCalibrated = manifest.calibration.method !== "none";
+  const before = isCalibrated ? calibrationBins({ scores, labels }) : [];
+  const sizes = bins.map(({ rows }) => rows);
+  const [least, most] = [Math.min(...sizes), Math.max(...sizes)];
+  const each = most - least < most / 50 ? `about ${count(least)}` : `${count(least)} to ${count(most)}`;
+  const entries: KeyEntry[] = [
+    { style: CHANCE, text: "just as predicted" },
+    ...(isCalibrated
+      ? ([
+          { style: BEFORE, text: "forest's score", mark: "circle" },
+          { style: MODEL, text: "calibrated", mark: "dot" },
+        ] as const)
+      : []),
+  ];
+  return {
+    id: "calibration",
+    title: isCalibrated ? "Calibration, before and after" : "Calibration",
+    caption: `Each dot is ${each} customers with about the same predicted probability; its height is the share that did churn, with a ${INTERVAL}. On the dotted line, predictions can be taken at their word.${isCalibrated ? " The circles are the same customers by the forest's score, before calibration." : ""}`,
+    plot: plot({ title: "predicted probability", isShare: true }, { title: "share that churned", isShare: true }, [
+      line(DIAGONAL, CHANCE),
+      { data: { values: pointsOf(before) }, mark: dot(BEFORE, "circle") },
+      {
+        data: { values: pointsOf(bins) },
+        mark: { type: "rule", color: MODEL.color, strokeWidth: 1.5 },
+        encoding: { y: { field: "low", type: "quantitative" }, y2: { field: "high" } },
+      },
+      { data: { values: pointsOf(bins) }, mark: dot(MODEL, "dot") },
+      ...key(entries, { ...BOTTOM_RIGHT, top: 226 - KEY_LINE * (entries.length - 1) }),
+    ]),
+  };
+}
+
+function pointsOf(bins: readonly CalibrationBin[]) {
+  return bins.map(({ predicted, observed, low, high }) => ({
     x: digits(predicted),
     y: digits(observed),
     low: digits(low),
     high: digits(high),
   }));
-  const sizes = bins.map(({ rows }) => rows);
-  const [least, most] = [Math.min(...sizes), Math.max(...sizes)];
-  const each = most - least < most / 50 ? `about ${count(least)}` : `${count(least)} to ${count(most)}`;
-  return {
-    id: "calibration",
-    title: "Calibration",
-    caption: `Each dot is ${each} customers with about the same predicted probability; its height is the share that did churn, with a ${INTERVAL}. On the dotted line, predictions can be taken at their word.`,
-    plot: plot({ title: "predicted probability", isShare: true }, { title: "share that churned", isShare: true }, [
-      line(DIAGONAL, CHANCE),
-      {
-        data: { values },
-        mark: { type: "rule", color: MODEL.color, strokeWidth: 1.5 },
-        encoding: { y: { field: "low", type: "quantitative" }, y2: { field: "high" } },
-      },
-      { data: { values }, mark: { type: "point", filled: true, color: MODEL.color, size: 60, opacity: 1 } },
-      ...key([{ style: CHANCE, text: "just as predicted" }], { ...BOTTOM_RIGHT, top: 226 }),
-    ]),
-  };
 }
 
 /** Profit where it is known what a contact is worth, otherwise F1: what the threshold was chosen by. */

@@ -2,7 +2,7 @@
 import type { Metric, Metrics } from "@churn/contract";
 import type { ReportContent } from "./content.ts";
 import { type Html, html, NOTHING } from "./html.ts";
-import { METRIC_LABELS, PREDICTOR_LABELS } from "./text.ts";
+import { calibrationSentence, METRIC_LABELS, PREDICTOR_LABELS } from "./text.ts";
 import { count, figure, INTERVAL } from "./words.ts";
 
 /** What a metric says, for somebody who meets it for the first time. */
@@ -36,15 +36,24 @@ const numberCell = (metric: Metric | undefined): Html =>
 const intervalCell = (metric: Metric | undefined): Html =>
   html`<td class="number muted">${metric === undefined ? "–" : `${figure(metric.low)} – ${figure(metric.high)}`}</td>`;
 
-export function metricsTable({ evaluation: { metrics, baselines } }: ReportContent): Html {
-  const others = Object.entries(PREDICTOR_LABELS).filter(([name]) => baselines[name] !== undefined);
+export function metricsTable({ evaluation: { metrics, uncalibrated, baselines } }: ReportContent): Html {
+  const others = [
+    ...(uncalibrated ? [{ label: "before calibration", metrics: uncalibrated }] : []),
+    ...Object.entries(PREDICTOR_LABELS)
+      .filter(([name]) => baselines[name] !== undefined)
+      .map(([name, label]) => ({ label, metrics: baselines[name] })),
+  ];
   const names = Object.entries(METRIC_LABELS).filter(([name]) => metrics[name] !== undefined);
   const rows = names.map(
     ([name, label]) =>
-      html`<tr><th scope="row">${label}<small>${MEANINGS[name as keyof typeof METRIC_LABELS]}</small></th>${boldCell(metrics[name])}${intervalCell(metrics[name])}${others.map(([other]) => numberCell(baselines[other][name]))}</tr>
+      html`<tr><th scope="row">${label}<small>${MEANINGS[name as keyof typeof METRIC_LABELS]}</small></th>${boldCell(metrics[name])}${intervalCell(metrics[name])}${others.map((other) => numberCell(other.metrics[name]))}</tr>
 `,
   );
-  return table("Metrics", ["metric", "this model", INTERVAL, ...others.map(([, label]) => label)], rows);
+  return table("Metrics", ["metric", "this model", INTERVAL, ...others.map(({ label }) => label)], rows);
+}
+
+export function calibrationNote({ manifest, evaluation }: ReportContent): Html {
+  return html`<p>${calibrationSentence(manifest.calibration, evaluation.calibrationError)}</p>`;
 }
 
 const boldCell = (metric: Metric): Html => html`<td class="number"><b>${figure(metric.value)}</b></td>`;
