@@ -103,6 +103,8 @@ export interface Lineage {
   readonly engine: Readonly<Record<string, string>>;
   readonly created: string;
   readonly durationMs: number;
+  /** Where the forest's parameters were searched for: forests tried, and whether the search came to its end. */
+  readonly tuning?: { readonly trials: number; readonly isComplete: boolean };
 }
 
 export interface ModelManifest {

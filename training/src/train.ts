@@ -3,8 +3,6 @@
  *
  *     read ─▶ split ─▶ fit ─▶ calibration, threshold (out-of-bag) ─▶ metrics (holdout) ─▶ model directory ─▶ ledger, run, report
  */
-import { randomUUID } from "node:crypto";
-import { join } from "node:path";
 import { setImmediate as turn } from "node:timers/promises";
 import {
   calibrator,
@@ -26,7 +24,7 @@ import { evaluate } from "./evaluation/evaluate.ts";
 import { importanceSample } from "./evaluation/importance.ts";
 import { chooseThreshold } from "./evaluation/threshold.ts";
 import { checkForestParameters } from "./forest/parameters.ts";
-import { fitForest } from "./forest/random-forest.ts";
+import { type FittedForest, fitForest } from "./forest/random-forest.ts";
 import { describeCode, describeEngine } from "./lineage.ts";
 import type { Logger } from "./logger.ts";
 import { describeModel } from "./model-card.ts";
@@ -34,8 +32,10 @@ import { profileFeatures, typicalCustomer } from "./profile.ts";
 import { championVersion, checkLedger, recordReplacement } from "./registry/ledger.ts";
 import { checkReportPath } from "./report/path.ts";
 import { checkPlace } from "./staged-output.ts";
-import { type TrackingTarget, writeRun } from "./tracking/run.ts";
+import { newRunId, type TrackingTarget, trackRun } from "./tracking/run.ts";
 import { reportTraining } from "./training-report.ts";
+import type { Judged, SearchResult, Trial } from "./tuning/search.ts";
+import { tuneForest } from "./tuning/tune.ts";
 
 /** Rows that are scored between two turns of the event loop: a fifth of a second. */
 const STEP_ROWS = 32_768;
@@ -51,6 +51,8 @@ export interface TrainOptions {
   readonly parameters: ForestParameters;
   readonly seed: number;
   readonly nJobs?: number | undefined;
+  /** Looks for better parameters, starting from those given; no trial starts after so many seconds. */
+  readonly tune?: { readonly seconds: number } | undefined;
   readonly tracking: TrackingTarget;
   /** An .html file for the report of the holdout; none without it. */
   readonly report?: string | undefined;
@@ -65,13 +67,15 @@ export interface TrainResult {
   readonly run: string | null;
   /** Null when none was asked for or it could not be written. */
   readonly report: string | null;
+  /** With `tune`: what was tried, the given parameters first. */
+  readonly trials: readonly Trial[];
   readonly findings: Readonly<Record<string, number>>;
   readonly extraColumns: readonly string[];
 }
 
 export async function train(options: TrainOptions): Promise<TrainResult> {
-  const { log, seed, parameters, now, onProgress = () => {} } = options;
-  checkForestParameters(parameters);
+  const { log, seed, now, onProgress = () => {} } = options;
+  checkForestParameters(options.parameters);
   checkReplaceable(options.out);
   if (options.report !== undefined) checkReportPath(options.report, [options.dataset, options.out]);
   checkPlace(options.out);
@@ -101,11 +105,16 @@ export async function train(options: TrainOptions): Promise<TrainResult> {
   onProgress("preparing features");
   const fitStarted = now();
   const { training, holdout } = splitSamples(set);
-  const { forest, outOfBagScores } = await fitForest(training.columns, training.labels, parameters, {
-    seed,
-    nJobs: options.nJobs,
-    onProgress: (done) => onProgress(`growing trees: ${done} of ${parameters.nEstimators}`),
-  });
+  const runId = newRunId();
+  const tuned = options.tune && (await tune(training, runId, dataset.name, options.tune, options));
+  const parameters = tuned?.best.parameters ?? options.parameters;
+  const { forest, outOfBagScores } =
+    tuned?.best.fitted ??
+    (await fitForest(training.columns, training.labels, parameters, {
+      seed,
+      nJobs: options.nJobs,
+      onProgress: (done) => onProgress(`growing trees: ${done} of ${parameters.nEstimators}`),
+    }));
   const nNodes = forest.feature.length;
   log.info({ event: "forest.fitted", nodes: nNodes, durationMs: since(fitStarted, now) }, "forest fitted");
 
@@ -163,12 +172,13 @@ export async function train(options: TrainOptions): Promise<TrainResult> {
       engine: describeEngine(),
       created: now().toISOString(),
       durationMs: since(started, now),
+      ...(tuned && { tuning: { trials: tuned.trials.length, isComplete: tuned.isComplete } }),
     },
   };
 
   const previousVersion = championVersion(options.out);
   const manifest = writeModelDirectory(options.out, content, forest, describeModel);
-  const run = track(manifest, started, options);
+  const run = track(manifest, runId, started, options);
   if (previousVersion !== undefined) recordReplacement(options.out, manifest, previousVersion, "churn train");
   onProgress("drawing the report");
   const outcome = { model: { manifest, features, forest }, source, set, holdout, scores, forestScores, heldOut };
@@ -183,6 +193,7 @@ export async function train(options: TrainOptions): Promise<TrainResult> {
     directory: options.out,
     run,
     report,
+    trials: tuned?.trials ?? [],
     findings: set.findings,
     extraColumns,
   };
@@ -200,31 +211,51 @@ async function scoreSample(kernel: ForestKernel, { rows, columns }: Sample): Pro
   return scores;
 }
 
-/** A run that cannot be written is a warning: tracking never costs a model. */
-function track(
-  manifest: ModelManifest,
-  started: Date,
-  { tracking, parameters, seed, log, now }: TrainOptions,
-): string | null {
-  if (tracking.warning !== undefined) log.warn({ event: "tracking.redirected" }, tracking.warning);
-  const { version, metrics, lineage, contentSha256 } = manifest;
-  try {
-    return writeRun(tracking.folder, {
-      runId: randomUUID().replaceAll("-", ""), // as MLflow writes them
-      experiment: tracking.experiment,
-      name: `train ${version}`,
+/** Other parameters than those given, where they are better; each trial is a run under that of the training. */
+function tune(
+  training: Sample,
+  parentRunId: string,
+  dataset: string,
+  { seconds }: { readonly seconds: number },
+  { parameters, seed, nJobs, tracking, now, log, onProgress = () => {} }: TrainOptions,
+): Promise<SearchResult<Judged & { readonly fitted: FittedForest }>> {
+  let started = now();
+  const onTrial = (trial: Trial, number: number): void => {
+    const { logLoss, gain, standardError } = trial;
+    const interval = { low: gain - 1.96 * standardError, high: gain + 1.96 * standardError };
+    log.info({ event: "tuning.tried", trial: number, ...trial.parameters, logLoss, gain }, "parameters tried");
+    trackRun(tracking, log, {
+      runId: newRunId(),
+      name: `trial ${number}`,
       startTime: started.toISOString(),
       endTime: now().toISOString(),
-      params: { ...parameters, seed, dataset: manifest.dataset.name },
-      metrics,
-      tags: { modelVersion: version, contentSha256 },
-      lineage,
+      params: { ...trial.parameters, seed, dataset },
+      metrics: {
+        out_of_bag_log_loss: { value: logLoss, low: logLoss, high: logLoss },
+        gain: { value: gain, ...interval },
+      },
+      tags: { "mlflow.parentRunId": parentRunId },
     });
-  } catch (error) {
-    const message = `the run could not be written to ${join(tracking.folder, tracking.experiment)}`;
-    log.warn({ event: "tracking.failed", reason: (error as Error).message }, message);
-    return null;
-  }
+    started = now();
+  };
+  return tuneForest(training, parameters, { seed, nJobs, seconds, now, onProgress, onTrial });
+}
+
+function track(manifest: ModelManifest, runId: string, started: Date, options: TrainOptions): string | null {
+  const { tracking, seed, log, now } = options;
+  if (tracking.warning !== undefined) log.warn({ event: "tracking.redirected" }, tracking.warning);
+  const { version, metrics, lineage, contentSha256 } = manifest;
+  const { nNodes: _, ...parameters } = manifest.forest;
+  return trackRun(tracking, log, {
+    runId,
+    name: `train ${version}`,
+    startTime: started.toISOString(),
+    endTime: now().toISOString(),
+    params: { ...parameters, seed, dataset: manifest.dataset.name },
+    metrics,
+    tags: { modelVersion: version, contentSha256 },
+    lineage,
+  });
 }
 
 function since(start: Date, now: () => Date): number {

@@ -535,6 +535,16 @@ describe("the command", { concurrency: 2 }, () => {
     );
   });
 
+  test("train --tune tells what it tried; --tune-seconds implies it", async () => {
+    const folder = workplace();
+
+    const { code, stdout } = await churn(folder, [...QUICK, "--tune-seconds", "0.001"]);
+
+    assert.equal(code, 0);
+    assert.match(stdout, /^\| parameters +\| out-of-bag log-loss +\| gain/);
+    assert.match(stdout, /^Tuning: the parameters as given; trials: 1, the time was up\.$/m);
+  });
+
   test("generate --json prints one document, and the same seed gives the same file", async () => {
     const folder = workplace();
     const args = ["generate", "--rows", "50", "--json", "--out"];

@@ -1,5 +1,5 @@
 import assert from "node:assert/strict";
-import { mkdirSync, mkdtempSync, readFileSync, rmSync, symlinkSync, writeFileSync } from "node:fs";
+import { mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, symlinkSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { after, before, describe, test } from "node:test";
@@ -201,6 +201,42 @@ test("a slice may be called like what every object has", async () => {
     manifest.slices.map(({ column, level }) => `${column} ${level}`),
     ["constructor false", "constructor true"],
   );
+});
+
+describe("tuning", () => {
+  const bad = { ...DEFAULT_FOREST_PARAMETERS, nEstimators: 30, minSamplesLeaf: 110 };
+
+  test("finds better parameters than bad ones, and each trial is a run under that of the training", async () => {
+    const tracking = { folder: join(folder, "mlruns-tuning"), experiment: "churn" };
+    const options = { parameters: bad, tune: { seconds: 60 }, tracking, out: join(folder, "tuned") };
+
+    const { manifest, trials, run } = await trainGym(GYM, options);
+
+    const runs = readdirSync(join(tracking.folder, "churn")).map((id) => {
+      return JSON.parse(readFileSync(join(tracking.folder, "churn", id, "run.json"), "utf8"));
+    });
+    const [parent, ...others] = runs.filter(({ name }) => name.startsWith("train"));
+    const children = runs.filter(({ tags }) => tags["mlflow.parentRunId"] === parent.runId);
+    assert.deepEqual([others, run], [[], join(tracking.folder, "churn", parent.runId)]);
+    assert.equal(children.length, trials.length);
+    assert.equal(runs.length, trials.length + 1);
+    assert(manifest.forest.minSamplesLeaf < 110);
+    assert.equal(parent.params.minSamplesLeaf, manifest.forest.minSamplesLeaf);
+    assert.deepEqual(manifest.lineage.tuning, { trials: trials.length, isComplete: true });
+    const { nNodes: _, ...chosen } = manifest.forest;
+    const trial = trials.find(({ parameters }) => JSON.stringify(parameters) === JSON.stringify(chosen));
+    assert(trial && trial.gain > 0.01);
+  });
+
+  test("makes the same model as a training that is given what it found", async () => {
+    const tuned = await trainGym(GYM, { parameters: bad, tune: { seconds: 60 } });
+    const { nNodes: _, ...parameters } = tuned.manifest.forest;
+
+    const plain = await trainGym(GYM, { parameters });
+
+    assert.equal(plain.manifest.contentSha256, tuned.manifest.contentSha256);
+    assert.deepEqual(plain.trials, []);
+  });
 });
 
 describe("a champion is not replaced when its ledger cannot be written:", () => {

@@ -2,7 +2,14 @@
 import type { ForestParameters } from "@churn/contract";
 import { Command, Option } from "commander";
 import { FOREST_PARAMETERS } from "../forest/parameters.ts";
-import { calibrationSentence, confusionSentence, countNotes, extraColumnsNote, metricsTable } from "../report/text.ts";
+import {
+  calibrationSentence,
+  confusionSentence,
+  countNotes,
+  extraColumnsNote,
+  markdownTable,
+  metricsTable,
+} from "../report/text.ts";
 import { checkPlace } from "../staged-output.ts";
 import { trackingTarget } from "../tracking/run.ts";
 import { type TrainResult, train } from "../train.ts";
@@ -11,6 +18,7 @@ import { type Context, createContext, numberIn, OUTPUT_OPTIONS, type OutputOptio
 export const DEFAULT_MODEL = "models/best_model";
 export const DEFAULT_SEED = 42;
 const DEFAULT_REPORT = "reports/training.html";
+const DEFAULT_TUNE_SECONDS = 120;
 
 interface TrainCommandOptions extends OutputOptions, ForestParameters {
   readonly dataset: string;
@@ -19,6 +27,8 @@ interface TrainCommandOptions extends OutputOptions, ForestParameters {
   readonly report?: string;
   readonly seed: number;
   readonly nJobs?: number;
+  readonly tune?: boolean;
+  readonly tuneSeconds?: number;
 }
 
 type TrainArguments = Omit<TrainCommandOptions, keyof OutputOptions> & { readonly tracking?: string };
@@ -32,6 +42,12 @@ export function trainCommand(): Command {
     .option("--report <file>", `report of the held-out customers to write, .html (default: ${DEFAULT_REPORT})`)
     .option("--seed <n>", "seed of the random numbers", wholeNumber(0), DEFAULT_SEED)
     .option("--n-jobs <n>", "threads; does not change the result (default: all processors)", wholeNumber(1, 1024))
+    .option("--tune", "look for better parameters, from those given on; each trial is a run (see docs/defaults.md)")
+    .addOption(
+      new Option("--tune-seconds <n>", `no trial starts after so many seconds (default: ${DEFAULT_TUNE_SECONDS})`)
+        .argParser(numberIn(0, 1_000_000))
+        .implies({ tune: true }),
+    )
     .addHelpText(
       "after",
       "\nExample:\n  churn train --dataset datasets/telco/dataset.json --out models/telco --max-depth 10",
@@ -47,7 +63,7 @@ export function trainCommand(): Command {
     if (options.report !== undefined) checkPlace(options.report); // one that nobody asked for costs a warning only
     const result = await trainWithProgress(options, context);
     context.print(trainingSummary(result));
-    const { manifest, directory, run, report, findings, extraColumns } = result;
+    const { manifest, directory, run, report, trials, findings, extraColumns } = result;
     const { version, contentSha256, calibration, threshold } = manifest;
     const { metrics, confusionMatrix, calibrationError, uncalibrated, baselines } = manifest;
     context.printJson({
@@ -63,6 +79,7 @@ export function trainCommand(): Command {
       baselines,
       run,
       report,
+      trials,
       findings,
       extraColumns,
     });
@@ -71,7 +88,7 @@ export function trainCommand(): Command {
 
 /** @param options.tracking A folder for the run, in place of what the environment says. */
 export function trainWithProgress(
-  { dataset, data, out, report = DEFAULT_REPORT, seed, nJobs, tracking, ...rest }: TrainArguments,
+  { dataset, data, out, report = DEFAULT_REPORT, seed, nJobs, tune, tuneSeconds, tracking, ...rest }: TrainArguments,
   { log, withProgress }: Context,
 ): Promise<TrainResult> {
   const { nEstimators, maxDepth, minSamplesLeaf, maxSamples, maxFeatures, maxBins } = rest;
@@ -84,6 +101,7 @@ export function trainWithProgress(
       parameters: { nEstimators, maxDepth, minSamplesLeaf, maxSamples, maxFeatures, maxBins },
       seed,
       nJobs,
+      tune: tune ? { seconds: tuneSeconds ?? DEFAULT_TUNE_SECONDS } : undefined,
       tracking: tracking === undefined ? trackingTarget(process.env) : { folder: tracking, experiment: "churn" },
       now: () => new Date(),
       log,
@@ -92,11 +110,13 @@ export function trainWithProgress(
   );
 }
 
-function trainingSummary({ manifest, directory, run, report, findings, extraColumns }: TrainResult): string {
+function trainingSummary(result: TrainResult): string {
+  const { manifest, directory, run, report, trials, findings, extraColumns } = result;
   const { lineage, threshold } = manifest;
   const { rows, trainingRows } = lineage.data;
   const seconds = (lineage.durationMs / 1000).toFixed(1);
   return [
+    ...(trials.length === 0 ? [] : [tuningSummary(result), ""]),
     `Trained on ${trainingRows} of ${rows} customers in ${seconds} s; the others, held out, say:`,
     "",
     metricsTable(manifest),
@@ -109,5 +129,26 @@ function trainingSummary({ manifest, directory, run, report, findings, extraColu
     `Model ${manifest.version} in ${directory}`,
     ...(run === null ? [] : [`Run in ${run}`]),
     ...(report === null ? [] : [`Report in ${report}`]),
+  ].join("\n");
+}
+
+/** What was tried, beside the parameters that the search started from. */
+function tuningSummary({ manifest, trials }: TrainResult): string {
+  const [start] = trials;
+  const names = Object.keys(start.parameters) as (keyof ForestParameters)[];
+  const changes = (parameters: ForestParameters): string[] =>
+    names.filter((name) => parameters[name] !== start.parameters[name]).map((name) => `${name} ${parameters[name]}`);
+  const rows = trials.map(({ parameters, logLoss, gain, standardError, seconds }, i) => [
+    i === 0 ? "as given" : changes(parameters).join(", "),
+    logLoss.toFixed(4),
+    i === 0 ? "–" : `${gain.toFixed(4)} ± ${standardError.toFixed(4)}`,
+    seconds.toFixed(1),
+  ]);
+  const chosen = changes(manifest.forest).join(", ") || "the parameters as given";
+  const end = manifest.lineage.tuning?.isComplete ? "no further step helped" : "the time was up";
+  return [
+    markdownTable([["parameters", "out-of-bag log-loss", "gain ± standard error", "seconds"], ...rows]),
+    "",
+    `Tuning: ${chosen}; trials: ${trials.length}, ${end}.`,
   ].join("\n");
 }

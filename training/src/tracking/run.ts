@@ -3,14 +3,15 @@
  *
  * The folder is written aside and renamed, so a run is there whole or not at all.
  */
+import { randomUUID } from "node:crypto";
 import { mkdirSync, renameSync, rmSync, writeFileSync } from "node:fs";
 import { join, resolve } from "node:path";
 import { fileURLToPath } from "node:url";
 import { asidePath, ChurnError, type Lineage, type Metrics, makeFolders, removeAbandoned } from "@churn/contract";
+import type { Logger } from "../logger.ts";
 
 export interface Run {
   readonly runId: string;
-  readonly experiment: string;
   readonly name: string;
   /** ISO 8601. */
   readonly startTime: string;
@@ -18,7 +19,8 @@ export interface Run {
   readonly params: Readonly<Record<string, string | number>>;
   readonly metrics: Metrics;
   readonly tags: Readonly<Record<string, string>>;
-  readonly lineage: Lineage;
+  /** Of a run that made a model. */
+  readonly lineage?: Lineage;
 }
 
 /** Where runs go, by MLflow's own environment variables. */
@@ -56,9 +58,23 @@ function pathOf(uri: string): string {
   }
 }
 
+/** A new name for a run, as MLflow makes them. */
+export const newRunId = (): string => randomUUID().replaceAll("-", "");
+
+/** A run that cannot be written is a warning: tracking never costs a model. @returns its folder, or null */
+export function trackRun(target: TrackingTarget, log: Logger, run: Run): string | null {
+  try {
+    return writeRun(target, run);
+  } catch (error) {
+    const message = `the run could not be written to ${join(target.folder, target.experiment)}`;
+    log.warn({ event: "tracking.failed", reason: (error as Error).message }, message);
+    return null;
+  }
+}
+
 /** @returns the run's folder */
-export function writeRun(folder: string, run: Run): string {
-  const experiment = join(folder, encodeURIComponent(run.experiment).replaceAll(".", "%2E")); // "..", too, stays inside
+function writeRun({ folder, experiment: name }: TrackingTarget, run: Run): string {
+  const experiment = join(folder, encodeURIComponent(name).replaceAll(".", "%2E")); // "..", too, stays inside
   const final = join(experiment, run.runId);
   const anyRun = join(experiment, "run"); // ids differ: under one name, the next run removes what this one may leave
   const aside = asidePath(anyRun);
@@ -66,7 +82,7 @@ export function writeRun(folder: string, run: Run): string {
     makeFolders(resolve(experiment));
     removeAbandoned(anyRun);
     mkdirSync(aside);
-    writeFileSync(join(aside, "run.json"), `${JSON.stringify(run, null, 2)}\n`);
+    writeFileSync(join(aside, "run.json"), `${JSON.stringify({ ...run, experiment: name }, null, 2)}\n`);
     renameSync(aside, final);
   } catch (error) {
     rmSync(aside, { recursive: true, force: true });
