@@ -11,7 +11,8 @@ import { type JudgingCustomers, readJudgedSet } from "./data/judged-set.ts";
 import { openCustomers } from "./data/reader.ts";
 import { type DataSource, findData, hashData } from "./data/source.ts";
 import { type Evaluation, evaluate } from "./evaluation/evaluate.ts";
-import { type Importance, importanceSample, permutationImportances } from "./evaluation/importance.ts";
+import { explainModel, type ModelExplanation } from "./evaluation/explanation.ts";
+import { importanceSample } from "./evaluation/importance.ts";
 import { profileFeatures } from "./profile.ts";
 import type { ReportContent } from "./report/content.ts";
 import { evaluationNotes } from "./report/notes.ts";
@@ -31,7 +32,7 @@ export interface EvaluateOptions {
   readonly onProgress?: (phase: string) => void;
 }
 
-export interface EvaluateResult extends Evaluation {
+export interface EvaluateResult extends Evaluation, ModelExplanation {
   readonly modelVersion: string;
   readonly customers: JudgingCustomers;
   /** Rows of the data. */
@@ -46,7 +47,6 @@ export interface EvaluateResult extends Evaluation {
   readonly baseRate: number;
   readonly calibration: ModelManifest["calibration"];
   readonly threshold: ModelManifest["threshold"];
-  readonly importances: readonly Importance[];
   readonly findings: Readonly<Record<string, number>>;
   readonly missingColumns: readonly string[];
   readonly extraColumns: readonly string[];
@@ -107,8 +107,8 @@ async function judge(
     forestScores: calibration.method === "none" ? undefined : set.forestScores,
     seed,
   });
-  onProgress("shuffling columns");
-  const importances = await permutationImportances(model, sample.rows(), seed);
+  onProgress("explaining the model");
+  const explanation = await explainModel(model, sample.rows(), seed);
   const { rows, missingColumns, extraColumns } = reader;
   const { labelledRows, trainingSideRows, findings } = set;
   const facts = { customers, rows, labelledRows, judgingRows: set.rows, trainingSideRows, missingColumns };
@@ -121,7 +121,7 @@ async function judge(
       calibration,
       threshold,
       ...evaluation,
-      importances,
+      ...explanation,
       findings,
       extraColumns,
       notes,
@@ -132,7 +132,7 @@ async function judge(
       judged: set,
       profile: (await profileFeatures(encoder.features, encodings, set.columns, set.scores)).features,
       evaluation,
-      importances,
+      explanation,
       baseRate,
       findings,
       notes,

@@ -6,7 +6,7 @@ import { Model, type ModelFiles } from "@churn/contract";
 import type { RowSample } from "./data/row-sample.ts";
 import type { DataSource } from "./data/source.ts";
 import type { Sample, TrainingSet } from "./data/training-set.ts";
-import { permutationImportances } from "./evaluation/importance.ts";
+import { explainModel } from "./evaluation/explanation.ts";
 import type { Logger } from "./logger.ts";
 import { profileFeatures } from "./profile.ts";
 import { evaluationNotes } from "./report/notes.ts";
@@ -58,7 +58,7 @@ async function renderTraining(outcome: TrainingOutcome): Promise<string> {
     judged: { scores, forestScores, labels, truth },
     profile: (await profileFeatures(features, encodings, holdout.columns, scores)).features,
     evaluation: manifest,
-    importances: await permutationImportances(new Model(model), heldOut.rows(), lineage.seed),
+    explanation: await explainModel(new Model(model), heldOut.rows(), lineage.seed),
     baseRate: trainingChurners / trainingRows,
     findings: set.heldFindings,
     notes: evaluationNotes({

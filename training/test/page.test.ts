@@ -77,9 +77,19 @@ async function content(variant: Variant = {}): Promise<ReportContent> {
     judged: { scores, forestScores: scores, labels, truth: sample.truth },
     profile: (await profileFeatures(features, encodings, columns, scores)).features,
     evaluation: await evaluate(sample, scores, context),
-    importances: features
-      .filter(({ expression }) => expression === undefined)
-      .map(({ name }, i) => ({ column: name, value: 0.1 / (i + 1), low: 0.05 / (i + 1), high: 0.15 / (i + 1) })),
+    explanation: {
+      importances: features
+        .filter(({ expression }) => expression === undefined)
+        .map(({ name }, i) => ({ column: name, value: 0.1 / (i + 1), low: 0.05 / (i + 1), high: 0.15 / (i + 1) })),
+      partialDependences: features
+        .filter(({ expression }) => expression === undefined)
+        .slice(0, 2)
+        .map(({ name, kind }) =>
+          kind === "number"
+            ? { column: name, kind, grid: [0, 4, 8], mean: [0.5, 0.3, 0.2] }
+            : { column: name, kind, grid: encodings[name].slice(0, 2), mean: [0.4, 0.2] },
+        ),
+    },
     baseRate: 0.5,
     findings: { visits: 3 },
     notes,
@@ -96,9 +106,19 @@ describe("a report", () => {
     const page = await render({ dataset: { ...GYM, economics: ECONOMICS } });
 
     const figures = ["roc", "precision-recall", "calibration", "gains", "lift", "scores", "profit"];
-    assert.deepEqual(figuresOf(page), [...figures, "confusion", "importances", "slices"]);
-    assert.equal(page.match(/role="img" aria-label="[^"]{60,}"><svg viewBox="[\d ]+" aria-hidden="true">/g)?.length, 9);
-    assert.equal(page.match(/<figcaption>[^<]{60,}<\/figcaption>/g)?.length, 10);
+    assert.deepEqual(figuresOf(page), [
+      ...figures,
+      "confusion",
+      "importances",
+      "slices",
+      "dependence-1",
+      "dependence-2",
+    ]);
+    assert.equal(
+      page.match(/role="img" aria-label="[^"]{60,}"><svg viewBox="[\d ]+" aria-hidden="true">/g)?.length,
+      11,
+    );
+    assert.equal(page.match(/<figcaption>[^<]{60,}<\/figcaption>/g)?.length, 12);
   });
 
   test("shows F1 by threshold without economics, and no groups without slices", async () => {

@@ -1,7 +1,7 @@
 /** What a report is made of: the figures that come in, and the plots that they become. */
 import type { FeatureReference, ModelManifest } from "@churn/contract";
 import type { Evaluation } from "../evaluation/evaluate.ts";
-import type { Importance } from "../evaluation/importance.ts";
+import type { ModelExplanation } from "../evaluation/explanation.ts";
 import type { Scored } from "../evaluation/metrics.ts";
 import type { Plot } from "./vega.ts";
 
@@ -19,7 +19,7 @@ export interface ReportContent {
   /** What they look like, by feature. */
   readonly profile: Readonly<Record<string, FeatureReference>>;
   readonly evaluation: Evaluation;
-  readonly importances: readonly Importance[];
+  readonly explanation: ModelExplanation;
   /** Share of churners that the base-rate guess says. */
   readonly baseRate: number;
   /** Values outside the specification: column → how many. */

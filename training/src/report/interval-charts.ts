@@ -20,7 +20,14 @@ interface Interval extends Metric {
 type Kind = "bar" | "dot";
 
 /** Values with intervals, one row each, in order; `behind` is drawn first. */
-function intervals(rows: readonly Interval[], title: string, format: string, kind: Kind, behind: Layer[] = []): Plot {
+function intervals(
+  rows: readonly Interval[],
+  title: string,
+  format: string,
+  kind: Kind,
+  behind: Layer[] = [],
+  most?: number,
+): Plot {
   const values = rows.map(({ name, value, low, high }, row) => ({
     row,
     name: name.length > LONGEST_NAME ? `${name.slice(0, LONGEST_NAME - 1)}…` : name,
@@ -30,7 +37,12 @@ function intervals(rows: readonly Interval[], title: string, format: string, kin
   }));
   // The width of labels is only guessed here: a generous distance keeps them apart.
   const axis = { format, tickCount: 4, labelOverlap: "greedy" as const, labelSeparation: 12 };
-  const x = { type: "quantitative" as const, title, axis, scale: { zero: kind === "bar" } };
+  const x = {
+    type: "quantitative" as const,
+    title,
+    axis,
+    scale: { zero: kind === "bar", ...(most && { domain: [0, most], nice: false }) },
+  };
   const y = { field: "row", type: "nominal" as const, sort: null, axis: null };
   const dot = { type: "point" as const, filled: true, color: MODEL.color, size: 60, opacity: 1 };
   const bar = { type: "bar" as const, color: MODEL.color, height: 10, opacity: 0.85 };
@@ -53,7 +65,17 @@ function intervals(rows: readonly Interval[], title: string, format: string, kin
   };
 }
 
-export function importanceChart({ importances }: ReportContent): Chart {
+/** Values without intervals, one row each, over one scale from 0. */
+export function valueList(
+  rows: readonly { readonly name: string; readonly value: number }[],
+  title: string,
+  most: number,
+): Plot {
+  const shown = rows.slice(0, MOST_ROWS).map((row) => ({ ...row, low: row.value, high: row.value }));
+  return intervals(shown, title, ".0%", "bar", [], most);
+}
+
+export function importanceChart({ explanation: { importances } }: ReportContent): Chart {
   const rows = importances.slice(0, MOST_ROWS).map(({ column, ...metric }) => ({ name: column, ...metric }));
   const rest =
     importances.length > MOST_ROWS ? ` The ${MOST_ROWS} most important of ${importances.length} columns.` : "";

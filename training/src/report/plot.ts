@@ -42,6 +42,10 @@ export interface Axis {
   readonly format?: string;
   /** From 0 to 1. */
   readonly isShare?: boolean;
+  /** The greatest value of an axis from 0 that several plots share. */
+  readonly most?: number;
+  /** Whether 0 need not be on it. */
+  readonly isFree?: boolean;
 }
 
 /** Layers over two quantitative axes. */
@@ -59,7 +63,9 @@ export function plot(x: Axis, y: Axis, layers: readonly Layer[]): Plot {
   };
 }
 
-function scaled({ title, format = ".0%", isShare = false }: Axis) {
+function scaled({ title, format = ".0%", isShare = false, most, isFree = false }: Axis) {
+  if (most !== undefined) return { title, axis: { format }, scale: { domain: [0, most], nice: false } };
+  if (isFree) return { title, axis: { format }, scale: { zero: false } };
   if (!isShare) return { title, axis: { format } };
   return { title, axis: { format, values: [0, 0.25, 0.5, 0.75, 1] }, scale: { domain: [0, 1], nice: false } };
 }
