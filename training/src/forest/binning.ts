@@ -9,6 +9,7 @@
  */
 import { setImmediate as turn } from "node:timers/promises";
 import { binOf, ChurnError, MAX_FEATURES, padCutPoints } from "@churn/contract";
+import { sortFloats } from "../radix-sort.ts";
 import { Random } from "../random.ts";
 import { sampleRows } from "../sample.ts";
 
@@ -63,7 +64,7 @@ export async function binFeatures(
 }
 
 function findCutPoints(column: Float32Array, rows: Uint32Array, maxBins: number): number[] {
-  const sorted = presentValues(column, rows).sort();
+  const sorted = sortFloats(presentValues(column, rows));
   const distinct = sorted.filter((value, i) => i === 0 || value !== sorted[i - 1]);
   if (distinct.length <= maxBins) {
     return Array.from(distinct.subarray(1), (value, i) => between(distinct[i], value));
