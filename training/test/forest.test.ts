@@ -165,6 +165,23 @@ describe("a forest", () => {
     assert(Math.abs(brier(outOfBagScores, data.labels) - brier(freshScores, fresh.labels)) < 0.01);
   });
 
+  for (const [rows, scored] of [
+    [15_000, 15_000],
+    [30_000, 20_000],
+    [250_000, 25_000],
+    [1_050_000, 100_000],
+  ]) {
+    test(`scores ${scored} of ${rows} rows out of bag`, async () => {
+      const data = makeData([uniform], ([x]) => x, rows);
+      const parameters = { ...PARAMETERS, nEstimators: 2, maxDepth: 1, maxSamples: 10 / rows };
+
+      const { outOfBagScores } = await fitForest(data.columns, data.labels, parameters, { seed: 1 });
+
+      const count = outOfBagScores.reduce((sum, score) => sum + +!Number.isNaN(score), 0);
+      assert(count <= scored && count > scored - 10, `${count} scores`); // a row in both samples has none
+    });
+  }
+
   for (const [name, value, message] of [
     ["nEstimators", 0, /nEstimators: expected a whole number in \[1, 10000\], got 0/],
     ["maxDepth", 2.5, /maxDepth: expected a whole number in \[1, 32\], got 2.5/],

@@ -24,17 +24,19 @@ export interface FitOptions {
 export interface FittedForest {
   readonly forest: Forest;
   /**
-   * Per row: the mean of the trees that have not seen it. NaN where every tree has, and, with more than
-   * `SCORED_ROWS` rows, for all but so many of them, drawn at random.
+   * Per row: the mean of the trees that have not seen it. NaN where every tree has, and, with more rows than
+   * `scoredRowsOf` says, for all but so many of them, drawn at random.
    */
   readonly outOfBagScores: Float64Array;
 }
 
 /**
- * Out-of-bag scores are kept for at most this many rows: enough for a threshold, a calibration or a metric to
- * three digits, at a cost that does not grow with the data.
+ * Out-of-bag scores are kept for so many rows: enough for a threshold or a metric to three digits. Where a tenth of the
+ * rows is more, for that many: it costs little there, and a calibration can use it.
  */
 const SCORED_ROWS = 20_000;
+const SCORED_SHARE = 0.1;
+const MOST_SCORED_ROWS = 100_000;
 /** A stream that no tree draws from: trees are numbered from 0. */
 const SCORED_ROWS_STREAM = -1;
 
@@ -74,7 +76,7 @@ export async function fitForest(
       featuresPerSplit: featuresPerSplit(parameters.maxFeatures, columns.length),
     };
     const nextTree = new Int32Array(new SharedArrayBuffer(4));
-    const scoredRows = sampleRows(nRows, SCORED_ROWS, new Random(seed, SCORED_ROWS_STREAM));
+    const scoredRows = sampleRows(nRows, scoredRowsOf(nRows), new Random(seed, SCORED_ROWS_STREAM));
     const sharedLabels = new Uint8Array(new SharedArrayBuffer(nRows));
     sharedLabels.set(labels);
     const input: WorkerInput = {
@@ -96,6 +98,11 @@ export async function fitForest(
   } finally {
     for (const { worker } of threads) void worker.terminate();
   }
+}
+
+/** How many rows get out-of-bag scores. */
+function scoredRowsOf(nRows: number): number {
+  return Math.max(SCORED_ROWS, Math.min(Math.ceil(SCORED_SHARE * nRows), MOST_SCORED_ROWS));
 }
 
 /** What the threads send, put together. */
