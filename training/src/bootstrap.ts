@@ -29,8 +29,8 @@ export function drawBootstrap(random: Random, rate: number, counts: Uint8Array):
   }
 }
 
-/** P(count ≤ k) for k = 0 to 14, as 32-bit numbers. */
-function cumulativeProbabilities(rate: number): Float64Array {
+/** P(count ≤ k) for k = 0 to 14, in units of 2^-32: 32 random bits below the k-th are a count of at most k. */
+export function cumulativeProbabilities(rate: number): Float64Array {
   let probability = Math.exp(-rate);
   let cumulative = 0;
   return Float64Array.from({ length: MAX_COUNT }, (_, k) => {

@@ -27,6 +27,15 @@ export class Random {
     for (let round = 0; round < WARM_UP_ROUNDS; round++) this.int32();
   }
 
+  /** All that the next numbers follow from, as sfc32's four words: what draws elsewhere goes on from here, and back. */
+  get state(): readonly [a: number, b: number, c: number, counter: number] {
+    return [this.#a, this.#b, this.#c, this.#counter];
+  }
+
+  set state(words: readonly [a: number, b: number, c: number, counter: number]) {
+    [this.#a, this.#b, this.#c, this.#counter] = words;
+  }
+
   /** A whole number in [0, 2^32). */
   uint32(): number {
     return this.int32() >>> 0;

@@ -25,6 +25,7 @@ import { importanceSample } from "./evaluation/importance.ts";
 import { chooseThreshold } from "./evaluation/threshold.ts";
 import { checkForestParameters } from "./forest/parameters.ts";
 import { type FittedForest, fitForest } from "./forest/random-forest.ts";
+import type { KernelName } from "./forest/tree-kernel.ts";
 import { describeCode, describeEngine } from "./lineage.ts";
 import type { Logger } from "./logger.ts";
 import { describeModel } from "./model-card.ts";
@@ -53,6 +54,8 @@ export interface TrainOptions {
   readonly nJobs?: number | undefined;
   /** Looks for better parameters, starting from those given; no trial starts after so many seconds. */
   readonly tune?: { readonly seconds: number } | undefined;
+  /** As in `FitOptions`. */
+  readonly kernel?: KernelName | undefined;
   readonly tracking: TrackingTarget;
   /** An .html file for the report of the holdout; none without it. */
   readonly report?: string | undefined;
@@ -108,15 +111,16 @@ export async function train(options: TrainOptions): Promise<TrainResult> {
   const runId = newRunId();
   const tuned = options.tune && (await tune(training, runId, dataset.name, options.tune, options));
   const parameters = tuned?.best.parameters ?? options.parameters;
-  const { forest, outOfBagScores } =
+  const { forest, kernel, outOfBagScores } =
     tuned?.best.fitted ??
     (await fitForest(training.columns, training.labels, parameters, {
       seed,
       nJobs: options.nJobs,
+      kernel: options.kernel,
       onProgress: (done) => onProgress(`growing trees: ${done} of ${parameters.nEstimators}`),
     }));
   const nNodes = forest.feature.length;
-  log.info({ event: "forest.fitted", nodes: nNodes, durationMs: since(fitStarted, now) }, "forest fitted");
+  log.info({ event: "forest.fitted", nodes: nNodes, kernel, durationMs: since(fitStarted, now) }, "forest fitted");
 
   onProgress("scoring the held-out customers");
   const evaluationStarted = now();

@@ -174,12 +174,14 @@ test("the example of a model keeps to the bounds of the specification, also when
   assert.equal(manifest.inputExample.visits, 8);
 });
 
-test("the data, the parameters and the seed decide a model's content; threads and the clock do not", async () => {
+test("the data, the parameters and the seed decide a model's content; threads, kernel and the clock do not", async () => {
   const { contentSha256 } = (await trainGym(GYM, { nJobs: 1 })).manifest;
   const hash = async (change: Partial<TrainOptions>): Promise<string> =>
     (await trainGym(GYM, change)).manifest.contentSha256;
 
   assert.equal(await hash({ nJobs: 2, now: () => new Date("2027-01-01T00:00:00Z") }), contentSha256);
+  assert.equal(await hash({ nJobs: 1, kernel: "plain" }), contentSha256);
+  assert.equal(await hash({ nJobs: 2, kernel: "plain" }), contentSha256);
   assert.notEqual(await hash({ seed: SEED + 1 }), contentSha256);
   assert.notEqual(
     await hash({ parameters: { ...DEFAULT_FOREST_PARAMETERS, nEstimators: 30, maxDepth: 5 } }),

@@ -2,8 +2,10 @@ import assert from "node:assert/strict";
 import { describe, test } from "node:test";
 import { type BinnedFeatures, binFeatures } from "../src/forest/binning.ts";
 import { fitForest } from "../src/forest/random-forest.ts";
-import { LEAF, type Tree, TreeGrower, type TreeParameters } from "../src/forest/tree.ts";
+import { TreeGrower } from "../src/forest/tree.ts";
+import { LEAF, type Tree, type TreeParameters } from "../src/forest/tree-kernel.ts";
 import { Random } from "../src/random.ts";
+import { KERNELS, makeKernel } from "./kernels.ts";
 
 /** Numbers of few values, numbers of many, and flags, each with missing values in some of the data sets. */
 function randomData(random: Random, rows: number) {
@@ -112,83 +114,87 @@ class Checker {
   }
 }
 
-describe("a tree", () => {
-  test("makes the best split by Gini at every node, and leaves of its sample's rates", async () => {
-    let [splits, leaves] = [0, 0];
-    for (let set = 0; set < 60; set++) {
-      const random = new Random(set);
-      const data = randomData(random, 40 + random.integer(160));
-      const binned = await binFeatures(data.columns, data.labels.length, [255, 8, 2][set % 3]);
-      const parameters = {
-        maxDepth: 1 + random.integer(6),
-        minSamplesLeaf: 1 + random.integer(8),
-        maxSamples: [1, 0.5][set % 2],
-        featuresPerSplit: data.columns.length, // all of them, so that there is one best split
-      };
-      const grower = new TreeGrower(binned, data.labels, parameters);
-      for (let i = 0; i < 3; i++) {
-        const tree = grower.grow(new Random(set, i));
-        const rows = [...grower.counts.keys()].filter((row) => grower.counts[row] > 0);
-        const checker = new Checker(data, binned, parameters, grower.counts, tree);
+for (const name of KERNELS) {
+  describe(`a tree of the ${name} kernel`, () => {
+    test("makes the best split by Gini at every node, and leaves of its sample's rates", async () => {
+      let [splits, leaves] = [0, 0];
+      for (let set = 0; set < 60; set++) {
+        const random = new Random(set);
+        const data = randomData(random, 40 + random.integer(160));
+        const binned = await binFeatures(data.columns, data.labels.length, [255, 8, 2][set % 3]);
+        const parameters = {
+          maxDepth: 1 + random.integer(6),
+          minSamplesLeaf: 1 + random.integer(8),
+          maxSamples: [1, 0.5][set % 2],
+          featuresPerSplit: data.columns.length, // all of them, so that there is one best split
+        };
+        const kernel = makeKernel(name, binned, data.labels, parameters);
+        const grower = new TreeGrower(kernel, parameters);
+        for (let i = 0; i < 3; i++) {
+          const tree = grower.grow(new Random(set, i));
+          const rows = [...kernel.counts.keys()].filter((row) => kernel.counts[row] > 0);
+          const checker = new Checker(data, binned, parameters, kernel.counts, tree);
 
-        checker.check(0, rows, 0);
+          checker.check(0, rows, 0);
 
-        splits += checker.splits;
-        leaves += checker.leaves;
+          splits += checker.splits;
+          leaves += checker.leaves;
+        }
       }
-    }
-    assert(splits > 500 && leaves > splits, `${splits} splits, ${leaves} leaves`);
-  });
-
-  test("tries features at random: among equals, each is as often the first", async () => {
-    const random = new Random(1);
-    const column = Float32Array.from({ length: 200 }, () => random.uniform());
-    const labels = Uint8Array.from(column, (x) => +(x > 0.5));
-    const binned = await binFeatures([column, column, column, column], column.length, 255);
-    const grower = new TreeGrower(binned, labels, {
-      maxDepth: 1,
-      minSamplesLeaf: 1,
-      maxSamples: 1,
-      featuresPerSplit: 1,
+      assert(splits > 500 && leaves > splits, `${splits} splits, ${leaves} leaves`);
     });
 
-    const first = Array.from({ length: 1000 }, (_, i) => grower.grow(new Random(1, i)).feature[0]);
+    test("tries features at random: among equals, each is as often the first", async () => {
+      const random = new Random(1);
+      const column = Float32Array.from({ length: 200 }, () => random.uniform());
+      const labels = Uint8Array.from(column, (x) => +(x > 0.5));
+      const binned = await binFeatures([column, column, column, column], column.length, 255);
+      const parameters = { maxDepth: 1, minSamplesLeaf: 1, maxSamples: 1, featuresPerSplit: 1 };
+      const grower = new TreeGrower(makeKernel(name, binned, labels, parameters), parameters);
 
-    for (let feature = 0; feature < 4; feature++) {
-      const times = first.filter((other) => other === feature).length;
-      assert(Math.abs(times - 250) < 55, `feature ${feature}: ${times} of 1000`); // four standard deviations
-    }
-  });
+      const first = Array.from({ length: 1000 }, (_, i) => grower.grow(new Random(1, i)).feature[0]);
 
-  test("scores the rows it has not seen, and only those, missing values included", async () => {
-    const data = randomData(new Random(5), 300); // a fifth of the values is missing
-    assert(data.columns.every((column) => column.some(Number.isNaN)));
-    const [seed, nEstimators] = [9, 7];
-    const parameters = { maxDepth: 5, minSamplesLeaf: 3, maxSamples: 0.7, maxFeatures: 2, maxBins: 255, nEstimators };
-
-    const { outOfBagScores } = await fitForest(data.columns, data.labels, parameters, { seed, nJobs: 2 });
-
-    const binned = await binFeatures(data.columns, data.labels.length, 255);
-    const grower = new TreeGrower(binned, data.labels, { ...parameters, featuresPerSplit: 2 });
-    const leaves: number[][] = Array.from(data.labels, () => []);
-    for (let i = 0; i < nEstimators; i++) {
-      const tree = grower.grow(new Random(seed, i));
-      const walker = new Checker(data, binned, { ...parameters, featuresPerSplit: 2 }, grower.counts, tree);
-      for (const [row, count] of grower.counts.entries()) {
-        if (count > 0) continue;
-        let node = 0;
-        while (tree.feature[node] !== LEAF) {
-          const threshold = walker.thresholds(tree.feature[node])[tree.cut[node]];
-          const isLeft = walker.goesLeft(row, tree.feature[node], threshold, tree.missingRight[node]);
-          node = tree.left[node] + (isLeft ? 0 : 1);
-        }
-        leaves[row].push(Math.fround(tree.churners[node] / tree.count[node]));
+      for (let feature = 0; feature < 4; feature++) {
+        const times = first.filter((other) => other === feature).length;
+        assert(Math.abs(times - 250) < 55, `feature ${feature}: ${times} of 1000`); // four standard deviations
       }
-    }
-    for (const [row, values] of leaves.entries()) {
-      const mean = values.reduce((sum, value) => sum + value, 0) / values.length;
-      if (values.length === 0) assert(Number.isNaN(outOfBagScores[row]));
-      else assert(Math.abs(outOfBagScores[row] - mean) < 1e-8, `row ${row}: ${outOfBagScores[row]}, expected ${mean}`);
-    }
+    });
+
+    test("scores the rows it has not seen, and only those, missing values included", async () => {
+      const data = randomData(new Random(5), 300); // a fifth of the values is missing
+      assert(data.columns.every((column) => column.some(Number.isNaN)));
+      const [seed, nEstimators] = [9, 7];
+      const parameters = { maxDepth: 5, minSamplesLeaf: 3, maxSamples: 0.7, maxFeatures: 2, maxBins: 255, nEstimators };
+
+      const options = { seed, nJobs: 2, kernel: name };
+      const { outOfBagScores, kernel: used } = await fitForest(data.columns, data.labels, parameters, options);
+      assert.equal(used, name);
+
+      const binned = await binFeatures(data.columns, data.labels.length, 255);
+      const treeParameters = { ...parameters, featuresPerSplit: 2 };
+      const kernel = makeKernel(name, binned, data.labels, treeParameters);
+      const grower = new TreeGrower(kernel, treeParameters);
+      const leaves: number[][] = Array.from(data.labels, () => []);
+      for (let i = 0; i < nEstimators; i++) {
+        const tree = grower.grow(new Random(seed, i));
+        const walker = new Checker(data, binned, treeParameters, kernel.counts, tree);
+        for (const [row, count] of kernel.counts.entries()) {
+          if (count > 0) continue;
+          let node = 0;
+          while (tree.feature[node] !== LEAF) {
+            const threshold = walker.thresholds(tree.feature[node])[tree.cut[node]];
+            const isLeft = walker.goesLeft(row, tree.feature[node], threshold, tree.missingRight[node]);
+            node = tree.left[node] + (isLeft ? 0 : 1);
+          }
+          leaves[row].push(Math.fround(tree.churners[node] / tree.count[node]));
+        }
+      }
+      for (const [row, values] of leaves.entries()) {
+        const mean = values.reduce((sum, value) => sum + value, 0) / values.length;
+        if (values.length === 0) assert(Number.isNaN(outOfBagScores[row]));
+        else
+          assert(Math.abs(outOfBagScores[row] - mean) < 1e-8, `row ${row}: ${outOfBagScores[row]}, expected ${mean}`);
+      }
+    });
   });
-});
+}

@@ -36,18 +36,20 @@ const SAMPLE_SEED = 0;
 
 /**
  * @param columns One `Float32Array` per feature, NaN is missing.
+ * @param memory Where the bins go, when they belong somewhere: nFeatures × nRows, shared.
  * @throws CHURN_ERR_FOREST_LIMIT
  */
 export async function binFeatures(
   columns: readonly Float32Array[],
   nRows: number,
   maxBins: number,
+  memory?: Uint8Array,
 ): Promise<BinnedFeatures> {
   const nFeatures = columns.length;
   if (nFeatures > MAX_FEATURES) {
     throw new ChurnError("CHURN_ERR_FOREST_LIMIT", `expected at most ${MAX_FEATURES} features, got ${nFeatures}`);
   }
-  const bins = new Uint8Array(new SharedArrayBuffer(nFeatures * nRows));
+  const bins = memory ?? new Uint8Array(new SharedArrayBuffer(nFeatures * nRows));
   const hasMissing = new Uint8Array(nFeatures);
   const cutOffsets = new Uint32Array(nFeatures + 1);
   const sample = sampleRows(nRows, SAMPLE_ROWS, new Random(SAMPLE_SEED));

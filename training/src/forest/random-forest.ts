@@ -11,18 +11,23 @@ import { Random } from "../random.ts";
 import { sampleRows } from "../sample.ts";
 import { type BinnedFeatures, binFeatures } from "./binning.ts";
 import { checkForestParameters, featuresPerSplit } from "./parameters.ts";
-import { LEAF, MAX_ROWS, type Tree } from "./tree.ts";
-import { SCORE_UNIT, type WorkerInput, type WorkerMessage } from "./worker.ts";
+import { type KernelName, LEAF, MAX_ROWS, SCORE_UNIT, type Tree } from "./tree-kernel.ts";
+import { fillShared, sharedData, shareKernel } from "./wasm-kernel.ts";
+import type { WorkerInput, WorkerMessage } from "./worker.ts";
 
 export interface FitOptions {
   readonly seed: number;
   /** Threads; all processors without it. Does not change the result. */
   readonly nJobs?: number | undefined;
+  /** The plain kernel in any case, or the one in WebAssembly where it can be had. Does not change the result. */
+  readonly kernel?: KernelName | undefined;
   readonly onProgress?: (treesDone: number) => void;
 }
 
 export interface FittedForest {
   readonly forest: Forest;
+  /** Which kernel grew it. */
+  readonly kernel: KernelName;
   /**
    * Per row: the mean of the trees that have not seen it. NaN where every tree has, and, with more rows than
    * `scoredRowsOf` says, for all but so many of them, drawn at random.
@@ -51,7 +56,7 @@ export async function fitForest(
   columns: readonly Float32Array[],
   labels: Uint8Array,
   parameters: ForestParameters,
-  { seed, nJobs = availableParallelism(), onProgress }: FitOptions,
+  { seed, nJobs = availableParallelism(), kernel = "webassembly", onProgress }: FitOptions,
 ): Promise<FittedForest> {
   checkForestParameters(parameters);
   const nRows = labels.length;
@@ -64,37 +69,38 @@ export async function fitForest(
       `maxSamples: expected at least 1 row per tree, got ${parameters.maxSamples} of ${nRows} rows: draw a larger share`,
     );
   }
+  const nFeatures = columns.length;
+  const { maxDepth, minSamplesLeaf, maxSamples, maxFeatures, maxBins, nEstimators } = parameters;
   // Threads load their code while this one bins.
-  const threads = Array.from({ length: Math.min(nJobs, parameters.nEstimators) }, startThread);
+  const threads = Array.from({ length: Math.min(nJobs, nEstimators) }, startThread);
   try {
-    const data = await binFeatures(columns, nRows, parameters.maxBins);
-    const { maxDepth, minSamplesLeaf, maxSamples, nEstimators } = parameters;
-    const tree = {
-      maxDepth,
-      minSamplesLeaf,
-      maxSamples,
-      featuresPerSplit: featuresPerSplit(parameters.maxFeatures, columns.length),
-    };
-    const nextTree = new Int32Array(new SharedArrayBuffer(4));
     const scoredRows = sampleRows(nRows, scoredRowsOf(nRows), new Random(seed, SCORED_ROWS_STREAM));
-    const sharedLabels = new Uint8Array(new SharedArrayBuffer(nRows));
+    const sizes = { nRows, nFeatures, nScored: scoredRows.length, maxDepth };
+    const shared = kernel === "plain" ? undefined : shareKernel(sizes, threads.length);
+    const memory = shared && sharedData(shared);
+    const features = await binFeatures(columns, nRows, maxBins, memory?.bins);
+    const sharedLabels = memory?.labels ?? new Uint8Array(new SharedArrayBuffer(nRows));
     sharedLabels.set(labels);
-    const input: WorkerInput = {
-      data,
-      labels: sharedLabels,
-      parameters: tree,
+    const input: Omit<WorkerInput, "thread"> = {
+      data: { features, labels: sharedLabels, scoredRows },
+      parameters: { maxDepth, minSamplesLeaf, maxSamples, featuresPerSplit: featuresPerSplit(maxFeatures, nFeatures) },
       nEstimators,
       seed,
-      scoredRows,
-      nextTree,
+      nextTree: new Int32Array(new SharedArrayBuffer(4)),
+      shared,
     };
+    if (shared) fillShared(shared, input.data, input.parameters);
     const results = new Results(nEstimators, scoredRows.length, onProgress);
-    for (const { worker } of threads) {
+    for (const [thread, { worker }] of threads.entries()) {
       worker.on("message", (message: WorkerMessage) => results.add(message));
-      worker.postMessage(input);
+      worker.postMessage({ ...input, thread } satisfies WorkerInput);
     }
     await Promise.all(threads.map(({ finished }) => finished));
-    return { forest: joinTrees(results.trees, data), outOfBagScores: results.outOfBagScores(scoredRows, nRows) };
+    return {
+      forest: joinTrees(results.trees, features),
+      kernel: shared ? "webassembly" : "plain",
+      outOfBagScores: results.outOfBagScores(scoredRows, nRows),
+    };
   } finally {
     for (const { worker } of threads) void worker.terminate();
   }
@@ -128,7 +134,7 @@ class Results {
     }
     for (let i = 0; i < this.#sums.length; i++) {
       this.#sums[i] += message.sums[i];
-      this.#counts[i] += message.counts[i];
+      this.#counts[i] += message.times[i];
     }
   }
 
