@@ -14,3 +14,4 @@ export * from "./model-directory.ts";
 export * from "./request.ts";
 export * from "./schema-issues.ts";
 export * from "./table.ts";
+export * from "./tree-shap.ts";

@@ -1,19 +1,11 @@
 import assert from "node:assert/strict";
-import { spawnSync } from "node:child_process";
-import { mkdtempSync, readFileSync, rmSync } from "node:fs";
-import { tmpdir } from "node:os";
-import { join } from "node:path";
 import { describe, test } from "node:test";
-import { fileURLToPath } from "node:url";
 import type { ForestParameters } from "@churn/contract";
 import { DEFAULT_FOREST_PARAMETERS } from "../src/forest/parameters.ts";
 import { fitForest } from "../src/forest/random-forest.ts";
 import { BLOCK_ROWS } from "../src/forest/tree-kernel.ts";
 import { shareKernel } from "../src/forest/wasm-kernel.ts";
 import { Random } from "../src/random.ts";
-
-const ROOT = fileURLToPath(new URL("../../", import.meta.url));
-const BINARY = join(ROOT, "training/src/forest/tree-kernel.wasm");
 
 /** A column's values by row. */
 type Draw = (random: Random) => number;
@@ -93,20 +85,4 @@ test("data beyond 32-bit addresses are left to the plain kernel", () => {
 
   assert.equal(shareKernel({ ...sizes, nFeatures: 70 }, 1), undefined);
   assert.equal(shareKernel(sizes, 8), undefined);
-});
-
-test("the binary is what its source compiles to", () => {
-  const folder = mkdtempSync(join(tmpdir(), "churn-wasm-"));
-  try {
-    const out = join(folder, "tree-kernel.wasm");
-    const script: string = JSON.parse(readFileSync(join(ROOT, "package.json"), "utf8")).scripts["build:wasm"];
-    const [, ...args] = script.split(" ");
-    const compiler = join(ROOT, "node_modules/assemblyscript/bin/asc.js");
-    const { status, stderr } = spawnSync(process.execPath, [compiler, ...args, "--outFile", out], { cwd: ROOT });
-
-    assert.equal(status, 0, String(stderr));
-    assert(readFileSync(out).equals(readFileSync(BINARY)), "run npm run build:wasm, and commit what it writes");
-  } finally {
-    rmSync(folder, { recursive: true, force: true });
-  }
 });

@@ -47,7 +47,7 @@ export interface KernelSizes {
 /** The part of a kernel that all threads share; it can be sent to them. */
 export interface SharedKernel {
   readonly module: WebAssembly.Module;
-  readonly memory: WebAssembly.Memory;
+  readonly memory: WebAssembly.Memory<SharedArrayBuffer>;
   readonly sizes: KernelSizes;
 }
 
@@ -113,7 +113,7 @@ export function shareKernel(sizes: KernelSizes, nThreads: number): SharedKernel 
   if (pages > MAX_PAGES) return undefined;
   const bytes = readFileSync(MODULE);
   try {
-    const memory = new WebAssembly.Memory({ initial: pages, maximum: pages, shared: true });
+    const memory = new WebAssembly.Memory<SharedArrayBuffer>({ initial: pages, maximum: pages, shared: true });
     return { module: new WebAssembly.Module(bytes), memory, sizes };
   } catch {
     return undefined; // no such instructions, or no such memory
