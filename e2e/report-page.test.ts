@@ -80,7 +80,7 @@ for (const [name, report] of Object.entries(REPORTS)) {
       visit(report, {}, async ({ page }) => {
         const plots = await page.evaluate<{ width: number; isWithin: boolean; marks: number }[]>("plots()");
 
-        assert.equal(plots.length, 15);
+        assert.equal(plots.length, 16);
         for (const { width, isWithin, marks } of plots) assert(width > 250 && isWithin && marks > 2);
       }));
 

@@ -81,6 +81,7 @@ async function content(variant: Variant = {}): Promise<ReportContent> {
       importances: features
         .filter(({ expression }) => expression === undefined)
         .map(({ name }, i) => ({ column: name, value: 0.1 / (i + 1), low: 0.05 / (i + 1), high: 0.15 / (i + 1) })),
+      contributions: features.map(({ name }, i) => ({ feature: name, value: 0.1 / (i + 1), low: 0.09, high: 0.12 })),
       partialDependences: features
         .filter(({ expression }) => expression === undefined)
         .slice(0, 2)
@@ -110,15 +111,16 @@ describe("a report", () => {
       ...figures,
       "confusion",
       "importances",
+      "contributions",
       "slices",
       "dependence-1",
       "dependence-2",
     ]);
     assert.equal(
       page.match(/role="img" aria-label="[^"]{60,}"><svg viewBox="[\d ]+" aria-hidden="true">/g)?.length,
-      11,
+      12,
     );
-    assert.equal(page.match(/<figcaption>[^<]{60,}<\/figcaption>/g)?.length, 12);
+    assert.equal(page.match(/<figcaption>[^<]{60,}<\/figcaption>/g)?.length, 13);
   });
 
   test("shows F1 by threshold without economics, and no groups without slices", async () => {

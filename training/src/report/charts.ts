@@ -6,7 +6,7 @@
 import type { Chart, ReportContent } from "./content.ts";
 import { gainsChart, liftChart, pointsOf, precisionRecallChart, rocChart } from "./curve-charts.ts";
 import { dependenceCharts } from "./dependence-charts.ts";
-import { importanceChart, slicesChart } from "./interval-charts.ts";
+import { contributionChart, importanceChart, slicesChart } from "./interval-charts.ts";
 import { calibrationChart, scoresChart, thresholdChart } from "./score-charts.ts";
 import { renderSvg } from "./vega.ts";
 
@@ -23,6 +23,7 @@ export async function drawCharts(content: ReportContent): Promise<DrawnChart[]> 
     calibrationChart(content),
     thresholdChart(content, points),
     importanceChart(content),
+    contributionChart(content),
     ...dependenceCharts(content),
     slicesChart(content),
   ].filter((chart) => chart !== undefined);

@@ -87,6 +87,17 @@ export function importanceChart({ explanation: { importances } }: ReportContent)
   };
 }
 
+export function contributionChart({ explanation: { contributions } }: ReportContent): Chart {
+  const rows = contributions.slice(0, MOST_ROWS).map(({ feature, ...metric }) => ({ name: feature, ...metric }));
+  const rest = contributions.length > MOST_ROWS ? ` The ${MOST_ROWS} largest of ${contributions.length} features.` : "";
+  return {
+    id: "contributions",
+    title: "What moves the scores",
+    caption: `By how much a feature moves a customer's score up or down on average (mean size of its SHAP values, before calibration), with a ${INTERVAL}. Derived features stand beside the columns that they are made of; the table of columns says how.${rest}`,
+    plot: intervals(rows, "mean |contribution| to the score", "~g", "bar"),
+  };
+}
+
 /** Undefined when no group of a slice has both classes. */
 export function slicesChart({ evaluation }: ReportContent): Chart | undefined {
   const rows = evaluation.slices

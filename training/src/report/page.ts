@@ -43,7 +43,7 @@ ${notes.map((note) => html`<p class="note">${note}</p>`)}
 <section aria-label="Key figures" class="tiles">${keyFigures(content)}</section>
 ${section("Scores", "Does it put those who leave before those who stay, and can its probabilities be taken at their word?", figures("roc", "precision-recall", "calibration", "gains", "lift", "scores"))}
 ${section("Decisions", "What does acting on it bring?", [...figures("profit", "f1"), confusionFigure(content)])}
-${section("Columns and groups", "What does it rely on, and does it work for everybody?", figures("importances", "slices"), [slicesTable(content)])}
+${section("Columns and groups", "What does it rely on, and does it work for everybody?", figures("importances", "contributions", "slices"), [slicesTable(content)])}
 ${section("How the probability moves", "The mean probability of the same customers when all of them have one value of a column, for the columns that matter most. It says what the model does, not what would happen.", ...[charts.filter(({ id }) => id.startsWith("dependence-")).map(figure)])}
 ${section("Metrics", "With 95 % bootstrap intervals, beside what other predictors reach on the same customers.", [], [metricsTable(content), calibrationNote(content)])}
 ${section("Data", "The customers that judged the model.", [], [dataFacts(content), columnsTable(content)])}
