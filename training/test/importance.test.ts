@@ -57,7 +57,11 @@ before(async () => {
   columns[2].fill(Number.NaN); // no tree asks for the shoes
   const parameters = { ...DEFAULT_FOREST_PARAMETERS, nEstimators: 5, maxDepth: 4, maxFeatures: 4 };
   const { forest } = await fitForest(columns, sample.labels, parameters, { seed: SEED, nJobs: 1 });
-  model = new Model({ manifest: { dataset: GYM, encodings: ENCODINGS } as unknown as ModelManifest, features, forest });
+  model = new Model({
+    manifest: { dataset: GYM, encodings: ENCODINGS, calibration: { method: "none" } } as unknown as ModelManifest,
+    features,
+    forest,
+  });
 });
 
 /** Row `i` as the row path takes it, with the value of another row in one column. */
