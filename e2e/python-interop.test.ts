@@ -1,6 +1,7 @@
 /**
- * The promises to other tools: a model can be read and computed in plain Python from its documented format, the
- * metrics are scikit-learn's, and generated Parquet files are read by anyone.
+ * The promises to other tools: a model can be read and computed in plain Python from its documented format,
+ * scikit-learn's forest of the same trees gives the same scores, the metrics are scikit-learn's, and generated Parquet
+ * files are read by anyone.
  *
  * The Python half, python_interop.py, knows the format, and nothing of this code.
  */
@@ -11,7 +12,7 @@ import { join } from "node:path";
 import { after, test } from "node:test";
 import { churn } from "../bench/command.ts";
 import { PythonScript } from "../bench/python.ts";
-import { type DatasetSpecification, readDataset, readModelDirectory } from "../contract/src/index.ts";
+import { type DatasetSpecification, ForestKernel, readDataset, readModelDirectory } from "../contract/src/index.ts";
 import { computeMetrics } from "../training/src/evaluation/metrics.ts";
 import { Random } from "../training/src/random.ts";
 
@@ -51,6 +52,28 @@ test("plain Python reads a model directory and computes the probabilities of chu
   assert.deepEqual(differing, [], `${differing.length} of ${ROWS} probabilities differ from Python's`);
   assert(new Set(probabilities).size > ROWS / 2, "expected the probabilities to differ between customers");
   assert(changed > ROWS && (answer?.missing ?? 0) > ROWS, "expected missing values, unseen levels, thresholds");
+});
+
+test("scikit-learn, given the champion's trees, computes the forest's score to 1e-12, also of missing values", {
+  skip,
+}, async () => {
+  const { forest, features } = readModelDirectory("models/best_model");
+  const { cutPoints, cutOffsets } = forest;
+  const columns = features.map((_, f) =>
+    Float32Array.from({ length: ROWS }, () => {
+      if (random.integer(CHANGED_CELLS) === 0) return Number.NaN;
+      return cutPoints[cutOffsets[f] + random.integer(cutOffsets[f + 1] - cutOffsets[f])];
+    }),
+  );
+
+  const answer = await python?.ask<{ scores: number[] }>({
+    ...{ command: "exported", model: "models/best_model" },
+    columns: columns.map((column) => [...column]), // NaN becomes null
+  });
+  const scores = new ForestKernel(forest).predictColumns(columns, ROWS);
+  const differences = answer?.scores.map((score, i) => Math.abs(score - scores[i])) ?? [];
+  assert.equal(differences.length, ROWS);
+  assert(Math.max(...differences) <= 1e-12, `differs by up to ${Math.max(...differences)}`);
 });
 
 test("pandas reads from a generated Parquet file what is in the CSV file of the same customers", {

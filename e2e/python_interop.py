@@ -1,5 +1,5 @@
 """The Python half of python-interop.test.ts: a model directory read by its documented format, with nothing
-but numpy and safetensors, scikit-learn's metrics, and generated files read by pandas.
+but numpy and safetensors, the same forest as scikit-learn's, its metrics, and generated files read by pandas.
 
 One JSON request per line in, one answer per line out.
 """
@@ -21,6 +21,9 @@ from sklearn.metrics import (
     recall_score,
     roc_auc_score,
 )
+
+sys.path.insert(0, str(Path(__file__).parents[1] / "bench"))
+from exported_forest import scikit_learn_forest  # noqa: E402
 
 
 def either(a, b):
@@ -105,6 +108,12 @@ def predict(model, data):
     return {"probabilities": probabilities.tolist(), "missing": int(np.isnan(x).sum())}
 
 
+def exported(model, columns):
+    """The forest's scores by scikit-learn. columns: per feature its values; None is missing."""
+    x = np.array(columns, dtype=float).astype(np.float32).T
+    return {"scores": scikit_learn_forest(model).predict_proba(x)[:, 1].tolist()}
+
+
 def metrics(scores, labels, threshold):
     """By the names of this project, which are scikit-learn's."""
     labels, scores = np.array(labels), np.array(scores)
@@ -135,8 +144,10 @@ def tables(parquet, csv_file):
     return {"differing": differing, "cells": left.size, "missing": int(left.isna().to_numpy().sum())}
 
 
+COMMANDS = {"predict": predict, "exported": exported, "metrics": metrics, "tables": tables}
+
 if __name__ == "__main__":
     for line in sys.stdin:
         request = json.loads(line)
-        answer = {"predict": predict, "metrics": metrics, "tables": tables}[request.pop("command")]
+        answer = COMMANDS[request.pop("command")]
         print(json.dumps(answer(**request)), flush=True)
