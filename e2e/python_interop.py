@@ -101,10 +101,22 @@ def predict_proba(forest, x):
     return total / (len(roots) - 1)
 
 
+def calibrate(scores, calibration):
+    """From the forest's scores to probabilities."""
+    if calibration["method"] == "sigmoid":
+        inside = np.clip(scores, 1e-6, 1 - 1e-6)
+        logit = np.log(inside / (1 - inside))
+        return 1 / (1 + np.exp(-(calibration["slope"] * logit + calibration["intercept"])))
+    if calibration["method"] == "isotonic":
+        return np.interp(scores, calibration["x"], calibration["y"])
+    return scores
+
+
 def predict(model, data):
     manifest = json.loads((Path(model) / "model.json").read_text(encoding="utf-8"))
     x = encode(read_columns(data, manifest), manifest)
-    probabilities = predict_proba(load_file(Path(model) / "forest.safetensors"), x)
+    scores = predict_proba(load_file(Path(model) / "forest.safetensors"), x)
+    probabilities = calibrate(scores, manifest["calibration"])
     return {"probabilities": probabilities.tolist(), "missing": int(np.isnan(x).sum())}
 
 
@@ -112,6 +124,17 @@ def exported(model, columns):
     """The forest's scores by scikit-learn. columns: per feature its values; None is missing."""
     x = np.array(columns, dtype=float).astype(np.float32).T
     return {"scores": scikit_learn_forest(model).predict_proba(x)[:, 1].tolist()}
+
+
+def rms_calibration_error(labels, scores):
+    """Of 15 bins of equal number, highest scores first, without what chance alone makes (Kumar, Liang & Ma 2019)."""
+    order = np.argsort(-scores, kind="stable")
+    edges = np.floor(np.arange(16) * len(scores) / 15 + 0.5).astype(int)
+    square = 0
+    for rows in (order[start:end] for start, end in zip(edges, edges[1:])):
+        share, score = labels[rows].mean(), scores[rows].mean()
+        square += len(rows) / len(scores) * ((share - score) ** 2 - score * (1 - score) / len(rows))
+    return np.sign(square) * np.sqrt(abs(square))
 
 
 def metrics(scores, labels, threshold):
@@ -123,6 +146,7 @@ def metrics(scores, labels, threshold):
         "average_precision": average_precision_score(labels, scores),
         "log_loss": log_loss(labels, scores),
         "brier_score_loss": brier_score_loss(labels, scores),
+        "rms_calibration_error": rms_calibration_error(labels, scores),
         "f1_score": f1_score(labels, predicted),
         "precision_score": precision_score(labels, predicted),
         "recall_score": recall_score(labels, predicted),
