@@ -1,23 +1,29 @@
 #!/bin/sh
 # Runs a Python script in bench/.venv, the virtual environment of requirements.txt:
 #
-#     bench/python.sh SCRIPT [ARGUMENT ...]
+#     bench/python.sh [--peers] [SCRIPT [ARGUMENT ...]]
 #
-# Makes the environment the first time and whenever requirements.txt has changed; without a script it does
-# only that. PYTHON names another interpreter to make it from.
+# With --peers in bench/.venv-peers, which has requirements-peers.txt, too. Makes the environment the first time and
+# whenever its requirements have changed; without a script it does only that. PYTHON names another interpreter to
+# make it from.
 set -eu
 
 here=$(CDPATH='' cd -- "$(dirname -- "$0")" && pwd)
-venv=$here/.venv
-installed=$venv/requirements.txt # written last: an environment without it is not whole
+peers=
+[ "${1:-}" != --peers ] || { peers=-peers && shift; }
+venv=$here/.venv$peers
+installed=$venv/requirements.txt # named so last: an environment without it is not whole
 
-if ! cmp -s "$here/requirements.txt" "$installed"; then
+requirements() { cat "$here/requirements.txt" ${peers:+"$here/requirements-peers.txt"}; }
+
+if ! requirements | cmp -s - "$installed"; then
   {
-    echo "bench/python.sh: making bench/.venv from bench/requirements.txt"
+    echo "bench/python.sh: making $venv"
     "${PYTHON:-python3}" -m venv --clear "$venv"
-    "$venv/bin/python" -m pip install --quiet --disable-pip-version-check -r "$here/requirements.txt"
+    requirements >"$installed.aside"
+    "$venv/bin/python" -m pip install --quiet --disable-pip-version-check -r "$installed.aside"
   } >&2 # standard output is the script's
-  cp "$here/requirements.txt" "$installed"
+  mv "$installed.aside" "$installed"
 fi
 
 [ $# -eq 0 ] || exec "$venv/bin/python" "$@"

@@ -16,6 +16,14 @@ export interface Check {
   readonly holds: boolean;
 }
 
+/** What a part of a bench found. */
+export interface Findings {
+  readonly versions: Readonly<Record<string, string>>;
+  /** Paragraphs and tables. */
+  readonly text: readonly string[];
+  readonly checks: readonly Check[];
+}
+
 export function atLeast(name: string, got: number, bound: number, digits = 4): Check {
   return { name, expected: `≥ ${bound.toFixed(digits)}`, got: got.toFixed(digits), holds: got >= bound };
 }

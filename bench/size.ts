@@ -1,5 +1,5 @@
 /**
- * What size costs: generating, training and predicting at 0.2, 1 and 10 million customers, each as a process, in
+ * What size costs: generating, training and predicting at 0.2, 1, 5 and 10 million customers, each as a process, in
  * seconds and peak memory.
  *
  *     npm run bench:size
@@ -11,12 +11,14 @@ import { mkdtempSync, rmSync, statSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
+import { compileFeatures, readDataset } from "../contract/src/index.ts";
+import { HOLDOUT_SHARE } from "../training/src/data/training-set.ts";
 import { markdownTable } from "../training/src/report/text.ts";
 import { atLeast, atMost, type Check, checkTable, describeMachine, writeSection } from "./results.ts";
 
 const MAIN = fileURLToPath(new URL("../training/src/main.ts", import.meta.url));
 const DATASET = fileURLToPath(new URL("../datasets/customers/dataset.json", import.meta.url));
-const SIZES = [200_000, 1_000_000, 10_000_000];
+const SIZES = [200_000, 1_000_000, 5_000_000, 10_000_000];
 const MOST = Math.max(...SIZES);
 
 const GENERATE = "generate, to Parquet";
@@ -89,6 +91,7 @@ function report(runs: readonly Run[]): boolean {
     describeMachine({}),
     `Commands as processes, from start to end, with default options. Predictions are those of the model of ${SIZES[0]} customers.`,
     sizeTable(runs),
+    trainingGrowth(runs),
     checkTable(checks),
   ].join("\n\n");
   process.stdout.write(`${body}\n`);
@@ -96,9 +99,25 @@ function report(runs: readonly Run[]): boolean {
   return checks.every(({ holds }) => holds);
 }
 
+const runOf = (runs: readonly Run[], command: string, rows: number): Run =>
+  runs.find((run) => run.command === command && run.rows === rows) as Run;
+
+/** What training's memory grows by, in words. */
+function trainingGrowth(runs: readonly Run[]): string {
+  const [smaller, larger] = SIZES.slice(-2).map((rows) => runOf(runs, TRAIN, rows));
+  const growth = ((larger.mebibytes - smaller.mebibytes) * 2 ** 20) / (larger.rows - smaller.rows);
+  const nFeatures = compileFeatures(readDataset(DATASET), DATASET).length;
+  return [
+    `From ${smaller.rows} to ${larger.rows} customers training grows by ${growth.toFixed(0)} bytes a customer: ${4 * nFeatures} are the ${nFeatures} features as float32,`,
+    `${(nFeatures * (1 - HOLDOUT_SHARE)).toFixed(0)} the bins of those ${100 * (1 - HOLDOUT_SHARE)} % that are trained on; the rest is the rows each thread sorts into its tree, labels and`,
+    "out-of-bag scores.",
+  ].join("\n");
+}
+
 function* requirements(runs: readonly Run[]): Generator<Check> {
-  const largest = (command: string): Run => runs.find((run) => run.command === command && run.rows === MOST) as Run;
+  const largest = (command: string): Run => runOf(runs, command, MOST);
   yield atMost(`peak of ${GENERATE}, MiB`, largest(GENERATE).mebibytes, 700, 0);
+  yield atMost(`peak of ${TRAIN} with 5000000 rows, MiB`, runOf(runs, TRAIN, 5_000_000).mebibytes, 1536, 0);
   yield atMost(`peak of ${TRAIN}, MiB`, largest(TRAIN).mebibytes, 4096, 0);
   for (const command of [PREDICT_PARQUET, PREDICT_CSV, PREDICT_TOP]) {
     const { rows, seconds, mebibytes } = largest(command);
