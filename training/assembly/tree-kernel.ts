@@ -36,14 +36,9 @@ export let leafScores: usize = 0; // i32 per node
 export let sums: usize = 0; // f64, nScored
 export let times: usize = 0; // u16, nScored
 
-// The best split so far.
-export let bestNumerator: f64 = 0;
-export let bestDenominator: f64 = 1;
-export let bestFeature: u32 = 0;
-export let bestCut: u32 = 0;
-export let bestMissingRight: u32 = 0;
-export let bestCount: u32 = 0; // of the left child; also of a sample, after `drawSample`
-export let bestChurners: u32 = 0;
+export let best: usize = 0; // u32, 5: the best split so far: feature, cut, way of missing values, its left child's count, churners
+let bestNumerator: f64 = 0; // its gain
+let bestDenominator: f64 = 1;
 
 const LABEL_BIT: u32 = 27;
 const COUNT_BIT: u32 = 28;
@@ -65,10 +60,8 @@ export function drawSample(): u32 {
   const t2 = load<u64>(thresholds, 16);
   const t3 = load<u64>(thresholds, 24);
   const t4 = load<u64>(thresholds, 32);
-  const table = weights;
   const end = nRows;
   let to = words;
-  let total: u64 = 0;
   for (let row: u32 = 0; row < end; row++) {
     const bits = a + b + counter;
     counter++;
@@ -79,17 +72,21 @@ export function drawSample(): u32 {
     let count = u32(draw >= t0) + u32(draw >= t1) + u32(draw >= t2) + u32(draw >= t3);
     if (draw >= t4) count = rareCount(draw);
     store<u8>(counts + row, count);
-    const word = (count << COUNT_BIT) | (u32(load<u8>(labels + row)) << LABEL_BIT) | row;
-    store<u32>(to, word);
+    store<u32>(to, (count << COUNT_BIT) | row);
     to += usize(count > 0) << 2;
-    total += load<u64>(table + (usize(word >>> LABEL_BIT) << 3));
   }
   store<u32>(randomState, a);
   store<u32>(randomState, b, 4);
   store<u32>(randomState, c, 8);
   store<u32>(randomState, counter, 12);
-  bestCount = u32(total);
-  bestChurners = u32(total >>> 32);
+  let total: u64 = 0;
+  for (let at = words; at < to; at += 4) {
+    const word = load<u32>(at) | (u32(load<u8>(labels + (load<u32>(at) & ROW_MASK))) << LABEL_BIT);
+    store<u32>(at, word);
+    total += load<u64>(weights + (usize(word >>> LABEL_BIT) << 3));
+  }
+  store<u32>(best, u32(total), 12);
+  store<u32>(best, u32(total >>> 32), 16);
   return u32((to - words) >>> 2);
 }
 
@@ -112,7 +109,7 @@ export function gather(start: u32, end: u32): void {
 }
 
 export function startSearch(): void {
-  bestFeature = 0xffff;
+  store<u32>(best, 0xffff);
   bestNumerator = 0;
   bestDenominator = 1;
 }
@@ -260,11 +257,11 @@ function scan(f: u32, histogram: usize, n: u32, p: u32): void {
   if (cutAt === 0) return;
   bestNumerator = numerator;
   bestDenominator = denominator;
-  bestFeature = f;
-  bestCut = u32((cutAt - histogram) >>> 3);
-  bestMissingRight = missingRight;
-  bestCount = u32(bestLeft);
-  bestChurners = u32(bestLeft >>> 32);
+  store<u32>(best, f);
+  store<u32>(best, u32((cutAt - histogram) >>> 3), 4);
+  store<u32>(best, missingRight, 8);
+  store<u32>(best, u32(bestLeft), 12);
+  store<u32>(best, u32(bestLeft >>> 32), 16);
 }
 
 /** One bit for each of 64 bins: whether it holds a row. Most nodes are small, and most of their bins empty. */

@@ -77,6 +77,7 @@ function threadArrays({ nRows, nFeatures, nScored, maxDepth }: KernelSizes): Rec
     histograms: 8 * BATCH * MAX_BINS,
     randomState: 4 * 4,
     features: 2 * nFeatures,
+    best: 4 * 5,
     nodes: 8 * nNodes,
     leafScores: 4 * nNodes,
     sums: 8 * nScored,
@@ -150,7 +151,7 @@ export function fillShared({ memory, sizes }: SharedKernel, data: TreeData, { ma
   new BigUint64Array(memory.buffer, addresses.thresholds, thresholds.length).set(thresholds);
 }
 
-/** What the module exports: its functions, and a global per array and per number. */
+/** What the module exports, apart from a global per array and per number. */
 interface Exports {
   drawSample(): number;
   gather(start: number, end: number): void;
@@ -168,8 +169,6 @@ interface Exports {
   scoreUnseen(depth: number): void;
 }
 
-type Globals = Readonly<Record<string, WebAssembly.Global>>;
-
 export class WasmKernel implements TreeKernel {
   readonly features: Uint16Array;
   readonly counts: Uint8Array;
@@ -178,7 +177,7 @@ export class WasmKernel implements TreeKernel {
   readonly times: Uint16Array;
   readonly #data: TreeData;
   readonly #exports: Exports;
-  readonly #globals: Globals;
+  readonly #best: Uint32Array; // `best`, as the module writes it
   readonly #random: Int32Array;
   readonly #nodes: Uint32Array; // two per node
   readonly #leafScores: Int32Array;
@@ -190,7 +189,6 @@ export class WasmKernel implements TreeKernel {
     const { exports } = new WebAssembly.Instance(module, { env: { memory } });
     this.#data = data;
     this.#exports = exports as unknown as Exports;
-    this.#globals = exports as unknown as Globals;
     const numbers = {
       nRows,
       nFeatures,
@@ -198,11 +196,13 @@ export class WasmKernel implements TreeKernel {
       blockRows: Math.min(BLOCK_ROWS, nRows),
       minSamplesLeaf: parameters.minSamplesLeaf,
     };
-    for (const [name, value] of Object.entries({ ...addresses, ...numbers })) this.#globals[name].value = value;
+    const globals = exports as Readonly<Record<string, WebAssembly.Global>>;
+    for (const [name, value] of Object.entries({ ...addresses, ...numbers })) globals[name].value = value;
     this.features = new Uint16Array(memory.buffer, addresses.features, nFeatures);
     this.counts = new Uint8Array(memory.buffer, addresses.counts, nRows);
     this.sums = new Float64Array(memory.buffer, addresses.sums, nScored);
     this.times = new Uint16Array(memory.buffer, addresses.times, nScored);
+    this.#best = new Uint32Array(memory.buffer, addresses.best, 5);
     this.#random = new Int32Array(memory.buffer, addresses.randomState, 4);
     const nNodes = threadArrays(sizes).nodes / 8;
     this.#nodes = new Uint32Array(memory.buffer, addresses.nodes, 2 * nNodes);
@@ -214,8 +214,7 @@ export class WasmKernel implements TreeKernel {
     const end = this.#exports.drawSample();
     const [a, b, c, counter] = this.#random;
     random.state = [a, b, c, counter];
-    const { bestCount, bestChurners } = this.#globals;
-    return { start: 0, end, count: bestCount.value, churners: bestChurners.value, isGathered: false };
+    return { start: 0, end, count: this.#best[3], churners: this.#best[4], isGathered: false };
   }
 
   gather({ start, end }: NodeRows): void {
@@ -230,12 +229,11 @@ export class WasmKernel implements TreeKernel {
   trySplits(from: number, to: number, { start, end, count, churners, isGathered }: NodeRows): void {
     this.#exports.trySplits(from, to, start, end, count, churners, +isGathered);
     const { best } = this;
-    const { bestFeature, bestCut, bestMissingRight, bestCount, bestChurners } = this.#globals;
-    best.feature = bestFeature.value;
-    best.cut = bestCut.value;
-    best.missingRight = bestMissingRight.value;
-    best.count = bestCount.value;
-    best.churners = bestChurners.value;
+    best.feature = this.#best[0];
+    best.cut = this.#best[1];
+    best.missingRight = this.#best[2];
+    best.count = this.#best[3];
+    best.churners = this.#best[4];
   }
 
   partition({ start, end, isGathered }: NodeRows): number {
