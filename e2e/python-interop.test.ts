@@ -12,14 +12,28 @@ import { join } from "node:path";
 import { after, test } from "node:test";
 import { churn } from "../bench/command.ts";
 import { PythonScript } from "../bench/python.ts";
-import { type DatasetSpecification, ForestKernel, readDataset, readModelDirectory } from "../contract/src/index.ts";
+import {
+  type DatasetSpecification,
+  ForestKernel,
+  Model,
+  readDataset,
+  readModelDirectory,
+} from "../contract/src/index.ts";
+import { openCustomers } from "../training/src/data/reader.ts";
+import { findData } from "../training/src/data/source.ts";
 import { computeMetrics } from "../training/src/evaluation/metrics.ts";
+import { partialDependence } from "../training/src/evaluation/partial-dependence.ts";
 import { Random } from "../training/src/random.ts";
 
 const TRAINING_ROWS = 8000;
 const ROWS = 500;
 /** One cell in so many becomes something hard. */
 const CHANGED_CELLS = 10;
+/** Features that the Python half computes, too. */
+const DERIVED = {
+  charges_per_hour: "monthly_charges / (30 * max(avg_usage_hours, 0.1))",
+  unhappy: "satisfaction_score < 5 || support_tickets > 3",
+};
 const DECISION = { threshold: 0.25 };
 
 const isMissing =
@@ -78,6 +92,38 @@ test("scikit-learn, given the champion's trees, computes the forest's score to 1
   assert(Math.max(...differences) <= 1e-12, `differs by up to ${Math.max(...differences)}`);
 });
 
+test("partial dependence equals scikit-learn's of the same trees, grid included, to 1e-12", { skip }, async () => {
+  const { path, dataset } = writeSpecification({});
+  const [data, directory] = [join(folder, "plain.csv"), join(folder, "plain-model")];
+  churn(folder, "generate", "--rows", "3000", "--seed", "11", "--out", data);
+  churn(folder, "train", "--dataset", path, "--data", data, "--out", directory, "--n-estimators", "20");
+  const { manifest, ...files } = readModelDirectory(directory);
+  const calibration = { ...manifest.calibration, method: "none" } as const; // theirs is of the forest's score
+  const model = new Model({ ...files, manifest: { ...manifest, calibration } });
+  const reader = await openCustomers(findData(data), dataset, { labelled: true });
+  const [table] = await Array.fromAsync(reader.tables()).finally(reader.close);
+  const columns = model.encoder.encodeTable(table);
+
+  const whole = files.features.filter((_, f) => !columns[f].some(Number.isNaN)); // on its grid, NaN is a value
+  assert(new Set(whole.map(({ kind }) => kind)).size === 2 && whole.length >= 6, "expected numbers and categories");
+  for (const { name } of whole) {
+    const feature = files.features.findIndex((other) => other.name === name);
+    const expected = await python?.ask<{ grid: number[]; mean: number[] }>({
+      ...{ command: "dependence", model: directory, feature, resolution: 20 },
+      columns: columns.map((column) => [...column]),
+    });
+    const { grid, mean } = await partialDependence(model, table, name, 20);
+    const positions = grid.map((value) =>
+      typeof value === "number" ? value : manifest.encodings[name].indexOf(value),
+    );
+    assert.equal(mean.length, expected?.mean.length);
+    for (const [i, value] of mean.entries()) {
+      assert(Math.abs(value - (expected?.mean[i] ?? 1)) <= 1e-12, `${name}: ${value}, ${expected?.mean[i]}`);
+      assert(Math.abs(positions[i] - (expected?.grid[i] ?? -1)) <= 1e-5 * Math.abs(positions[i]), "float32 by then");
+    }
+  }
+});
+
 test("pandas reads from a generated Parquet file what is in the CSV file of the same customers", {
   skip,
 }, async () => {
@@ -119,14 +165,13 @@ for (const [name, values] of [
   });
 }
 
-/** The generated customers' specification with derived features that the Python half knows, too. */
-function writeSpecification(): { path: string; dataset: DatasetSpecification } {
+/** The generated customers' specification with other derived features. */
+function writeSpecification(features: Readonly<Record<string, string>> = DERIVED): {
+  path: string;
+  dataset: DatasetSpecification;
+} {
   const path = join(folder, "dataset.json");
   const { $schema: _, ...original } = JSON.parse(readFileSync("datasets/customers/dataset.json", "utf8"));
-  const features = {
-    charges_per_hour: "monthly_charges / (30 * max(avg_usage_hours, 0.1))",
-    unhappy: "satisfaction_score < 5 || support_tickets > 3",
-  };
   writeFileSync(path, JSON.stringify({ ...original, features }));
   return { path, dataset: readDataset(path) };
 }

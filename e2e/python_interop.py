@@ -12,6 +12,7 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 from safetensors.numpy import load_file
+from sklearn.inspection import partial_dependence
 from sklearn.metrics import (
     average_precision_score,
     brier_score_loss,
@@ -126,6 +127,15 @@ def exported(model, columns):
     return {"scores": scikit_learn_forest(model).predict_proba(x)[:, 1].tolist()}
 
 
+def dependence(model, columns, feature, resolution):
+    """scikit-learn's partial dependence of the forest's score on one feature."""
+    x = np.array(columns, dtype=np.float32).T
+    answer = partial_dependence(
+        scikit_learn_forest(model), x, [feature], grid_resolution=resolution, method="brute", response_method="predict_proba"
+    )
+    return {"grid": answer["grid_values"][0].tolist(), "mean": answer["average"][0].tolist()}
+
+
 def rms_calibration_error(labels, scores):
     """Of 15 bins of equal number, highest scores first, without what chance alone makes (Kumar, Liang & Ma 2019)."""
     order = np.argsort(-scores, kind="stable")
@@ -168,7 +178,7 @@ def tables(parquet, csv_file):
     return {"differing": differing, "cells": left.size, "missing": int(left.isna().to_numpy().sum())}
 
 
-COMMANDS = {"predict": predict, "exported": exported, "metrics": metrics, "tables": tables}
+COMMANDS = {"predict": predict, "exported": exported, "dependence": dependence, "metrics": metrics, "tables": tables}
 
 if __name__ == "__main__":
     for line in sys.stdin:
