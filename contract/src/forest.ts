@@ -91,7 +91,7 @@ export function decodeForest(file: Uint8Array, source: string): Forest {
   const [nSplits, nNodes] = [splitFeature.length, splitFeature.length + count.length];
   const bits = (name: string, length: number): Uint8Array => {
     const packed = tensor(name, Uint8Array);
-    if (packed.length === Math.ceil(length / 8)) return unpackBits(packed, length);
+    if (packed.length === Math.ceil(length / 8)) return packed;
     throw new ChurnError("CHURN_ERR_MODEL_INVALID", `${source}: node counts do not fit`);
   };
   const forest: Forest = {
@@ -100,21 +100,22 @@ export function decodeForest(file: Uint8Array, source: string): Forest {
     cutPoints: tensor("cut_points", Float32Array),
     count,
     churners: tensor<Uint16Array | Uint32Array>("leaf_churners", Uint16Array, Uint32Array),
-    feature: spreadFeatures(splitFeature, bits("is_split", nNodes)),
+    feature: spreadFeatures(splitFeature, bits("is_split", nNodes), nNodes),
     cut: tensor("cut", Uint8Array),
-    missingRight: bits("missing_right", nSplits),
+    missingRight: unpackBits(bits("missing_right", nSplits), nSplits),
   };
   verifyForest(forest, source);
   return forest;
 }
 
 /** The features of the splits at the places of the splits among all nodes; leaves between them. */
-function spreadFeatures(splitFeature: Uint8Array | Uint16Array, isSplit: Uint8Array): Uint8Array | Uint16Array {
-  const feature =
-    splitFeature.BYTES_PER_ELEMENT === 1 ? new Uint8Array(isSplit.length) : new Uint16Array(isSplit.length);
+function spreadFeatures<T extends Uint8Array | Uint16Array>(splitFeature: T, isSplit: Uint8Array, nNodes: number): T {
+  const feature = new (splitFeature.constructor as new (length: number) => T)(nNodes);
   const leaf = leafMark(feature);
   let split = 0;
-  for (let node = 0; node < feature.length; node++) feature[node] = isSplit[node] === 1 ? splitFeature[split++] : leaf;
+  for (let node = 0; node < nNodes; node++) {
+    feature[node] = ((isSplit[node >> 3] >> (node & 7)) & 1) === 1 ? splitFeature[split++] : leaf;
+  }
   return feature;
 }
 
