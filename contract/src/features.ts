@@ -137,8 +137,9 @@ export class FeatureEncoder {
    *
    * @param row A value for every feature column: numbers and booleans as numbers (NaN is missing), text or null.
    * @param out Receives one float32 per feature.
+   * @returns every column's and derived feature's value before encoding
    */
-  encodeRow(row: Row, out: Float32Array): void {
+  encodeRow(row: Row, out: Float32Array): Row {
     const values: Record<string, number | string | null> = { ...row };
     for (const { name, expression } of this.#ordered) {
       if (expression !== undefined) values[name] = expression.evaluateRow(values);
@@ -150,6 +151,7 @@ export class FeatureEncoder {
           ? (this.#positions.get(name)?.get(values[name] as string) ?? Number.NaN)
           : toFeatureValue(values[name] as number);
     }
+    return values;
   }
 
   /** Many customers: one `Float32Array` per feature, in the order of `features`. */

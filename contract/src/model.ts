@@ -12,6 +12,16 @@ import { type ModelFiles, readModelDirectory } from "./model-directory.ts";
 import type { Table } from "./table.ts";
 import { TreeExplainer } from "./tree-shap.ts";
 
+/** How one customer's score, before calibration, comes about: the contributions and `baseValue` sum to `score`. */
+export interface ScoreParts {
+  readonly score: number;
+  readonly baseValue: number;
+  /** One per feature. */
+  readonly contributions: Float64Array;
+  /** Each feature's value, before encoding. */
+  readonly values: Row;
+}
+
 /** Not safe to share between threads: it owns scratch memory. */
 export class Model {
   readonly manifest: ModelManifest;
@@ -40,6 +50,14 @@ export class Model {
   predictRow(row: Row): number {
     this.encoder.encodeRow(row, this.#features);
     return this.#calibrate(this.#kernel.predictProba(this.#features));
+  }
+
+  /** What one customer's score, before calibration, is made of. */
+  explainRow(row: Row): ScoreParts {
+    const { baseValue } = this.explainer;
+    const values = this.encoder.encodeRow(row, this.#features);
+    const contributions = this.explainer.explain(this.#features);
+    return { score: this.#kernel.predictProba(this.#features), baseValue, contributions, values };
   }
 
   /** P(churn) of each customer of a table. */
