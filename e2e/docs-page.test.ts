@@ -54,7 +54,7 @@ test("a visitor of /docs tries the filled-in example and reads a probability, wi
     assert.match(status, /^200/);
     assert.equal(JSON.parse(body).churn_probability, P_MEMBER);
     assert.deepEqual(complaints, []);
-    assert.ok(asked.includes(`${url}/docs/json`) && asked.includes(`${url}/predict`));
+    assert.ok(asked.includes(`${url}/docs/json`) && asked.includes(`${url}/predict?explain=false`));
     const elsewhere = asked.filter((address) => !address.startsWith(`${url}/`) && !address.startsWith("data:"));
     assert.deepEqual(elsewhere, []);
   } finally {

@@ -12,7 +12,7 @@ import {
   addJsonReader,
   answerBrokenConnection,
   errorHandler,
-  rowInvalid,
+  schemaBroken,
 } from "./plugins/error-handler.ts";
 import { addHealthRoutes } from "./routes/health.ts";
 import { addModelRoute } from "./routes/model.ts";
@@ -45,7 +45,7 @@ export async function buildApp({ model, logger, drain = new Drain() }: AppParts)
         validateSchema: false, // the contract makes it, and tests it; see there
       },
     },
-    schemaErrorFormatter: rowInvalid,
+    schemaErrorFormatter: schemaBroken,
     frameworkErrors: handleError,
     clientErrorHandler: answerBrokenConnection,
     requestTimeout: REQUEST_TIMEOUT_MS,

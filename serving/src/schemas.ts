@@ -20,12 +20,16 @@ export const PROBLEM_SCHEMA = {
     detail: { type: "string", description: "What is wrong with this request." },
     errors: {
       type: "array",
-      description: "Every fault of a body that breaks the schema (the first 20).",
+      description: "Every fault of a body or query that breaks the schema (the first 20).",
       items: {
         type: "object",
-        required: ["pointer", "code", "detail"],
+        required: ["code", "detail"],
         properties: {
-          pointer: { type: "string", description: "JSON Pointer to the faulty field; empty for the whole body." },
+          pointer: {
+            type: "string",
+            description: "JSON Pointer to the body's faulty field; empty for the whole body.",
+          },
+          parameter: { type: "string", description: "The faulty parameter of the query." },
           code: { type: "string", description: "The JSON Schema keyword that failed." },
           detail: { type: "string", description: "Field, expected, got." },
         },
@@ -38,7 +42,7 @@ const PROBLEM_DESCRIPTIONS = {
   400: "The body is empty or not valid JSON.",
   413: "The body is too large.",
   415: "The body is not declared as application/json, or encoded in another way than UTF-8.",
-  422: "The body breaks the schema; `errors` names every faulty field.",
+  422: "The body or the query breaks the schema; `errors` names every fault.",
   500: "The service failed.",
 } as const;
 

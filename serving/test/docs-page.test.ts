@@ -31,6 +31,16 @@ test("the example is filled in and works", async () => {
   assert.equal((await service.app.inject({ method: "POST", url: "/predict", payload: example })).statusCode, 200);
 });
 
+test("/predict documents its one query parameter", async () => {
+  const { parameters } = (await openApi()).paths["/predict"].post;
+  assert.equal(parameters.length, 1);
+  const { name, in: place, required, schema } = parameters[0];
+  assert.deepEqual(
+    [name, place, required, schema],
+    ["explain", "query", false, { type: "string", enum: ["true", "false"], default: "false" }],
+  );
+});
+
 test("every operation has an id of its own, a tag that is explained, and a summary", async () => {
   const { paths, tags } = await openApi();
   const operations = Object.values(paths).flatMap((path) => Object.values(path as Record<string, Operation>));
@@ -46,10 +56,14 @@ test("/predict documents its answer and every problem document", async () => {
   const { responses } = paths["/predict"].post;
   assert.deepEqual(Object.keys(responses), ["200", "400", "413", "415", "422", "500"]);
   assert.deepEqual(Object.keys(responses[200].content["application/json"].schema.properties).sort(), [
+    "base_value",
     "churn_prediction",
     "churn_probability",
+    "forest_score",
     "model_version",
+    "other_contributions",
     "prediction_id",
+    "reasons",
     "threshold",
     "warnings",
   ]);

@@ -22,10 +22,12 @@ export interface Problem {
   readonly errors?: readonly Fault[];
 }
 
-/** One fault of a request body. */
+/** One fault of a request's body or query. */
 export interface Fault {
-  /** JSON Pointer (RFC 6901) to the faulty value. */
-  readonly pointer: string;
+  /** JSON Pointer (RFC 6901) to the faulty value of the body. */
+  readonly pointer?: string;
+  /** The faulty parameter of the query. */
+  readonly parameter?: string;
   /** The JSON Schema keyword that failed. */
   readonly code: string;
   readonly detail: string;
@@ -56,6 +58,7 @@ const KINDS = {
   FST_ERR_CTP_BODY_TOO_LARGE: { status: 413, name: "body-too-large", title: "The body is too large" },
   FST_ERR_CTP_INVALID_MEDIA_TYPE: { status: 415, name: "unsupported-media-type", title: "The body is not JSON" },
   UNSUPPORTED_ENCODING: { status: 415, name: "unsupported-encoding", title: "The body is encoded in another way" },
+  QUERY_INVALID: { status: 422, name: "invalid-query", title: "The query does not fit the schema" },
   CHURN_ERR_ROW_INVALID: { status: 422, name: "invalid-customer", title: "The customer does not fit the schema" },
 } as const satisfies Record<string, Kind>;
 
@@ -67,7 +70,8 @@ function problem({ status, name, title }: Kind, detail: string, errors?: readonl
 }
 
 /** For Fastify's `schemaErrorFormatter`: gives a broken schema its code; the faults stay in `validation`. */
-export function rowInvalid(): ChurnError {
+export function schemaBroken(_errors: unknown, part: string): Error {
+  if (part === "querystring") return failure("QUERY_INVALID", "the query does not fit the schema");
   return new ChurnError("CHURN_ERR_ROW_INVALID", "the customer does not fit the schema");
 }
 
@@ -109,7 +113,7 @@ function failure(code: keyof typeof KINDS, detail: string): FastifyError {
 function toProblem(error: FastifyError, request: FastifyRequest): Problem {
   const kind = kindOf(error);
   if (kind === INTERNAL) return problem(INTERNAL, "an unexpected error; the service's log says more");
-  if (error.validation !== undefined) return invalidCustomer(kind, error.validation);
+  if (error.validation !== undefined) return schemaProblem(kind, error.validation, error.validationContext);
   return problem(kind, detailOf(error, request));
 }
 
@@ -122,14 +126,18 @@ function kindOf({ code, statusCode = INTERNAL.status }: FastifyError): Kind {
 
 type SchemaErrors = Parameters<typeof schemaIssues>[0];
 
-function invalidCustomer(kind: Kind, validation: NonNullable<FastifyError["validation"]>): Problem {
+function schemaProblem(
+  kind: Kind,
+  validation: NonNullable<FastifyError["validation"]>,
+  part: FastifyError["validationContext"],
+): Problem {
   // They are Ajv's own objects; Fastify's type leaves out the value that `verbose` adds.
   const issues = schemaIssues(validation.slice(0, MAX_FAULTS) as unknown as SchemaErrors);
-  const faults = issues.map(({ path, keyword, message }) => ({
-    pointer: path,
-    code: keyword,
-    detail: `${nameOf(path)}: ${message}`,
-  }));
+  const faults = issues.map(({ path, keyword, message }): Fault => {
+    const name = nameOf(path);
+    if (part !== "querystring") return { pointer: path, code: keyword, detail: `${name}: ${message}` };
+    return { parameter: name, code: keyword, detail: `query parameter ${name}: ${message}` };
+  });
   const count = validation.length;
   const shown = count > MAX_FAULTS ? `${count} faults, of which ${MAX_FAULTS} are listed` : `${count} faults`;
   const detail = count === 1 ? faults[0].detail : `${shown}; the first: ${faults[0].detail}`;

@@ -1,11 +1,20 @@
 /**
- * `POST /predict`: one customer in, one probability out.
+ * `POST /predict`: one customer in, one probability out; with `?explain=true`, reasons too.
  *
  * The body's schema comes from the model's own dataset specification. The answer's probability is the full
  * double, so that it can be compared bit for bit with batch scoring.
  */
 import { randomUUIDv7 } from "node:crypto";
-import { type Model, type RequestReader, requestSchema, type Warning } from "@churn/contract";
+import {
+  MOST_REASONS,
+  type Model,
+  type Reason,
+  ReasonFinder,
+  type RequestReader,
+  type Row,
+  requestSchema,
+  type Warning,
+} from "@churn/contract";
 import { errorCodes, type FastifyInstance } from "fastify";
 import type { Logger } from "pino";
 import { objectSchema, problemResponses } from "../schemas.ts";
@@ -24,11 +33,50 @@ interface Prediction {
   readonly warnings?: readonly Warning[];
 }
 
+/** What `?explain=true` adds, by its wire names. */
+interface Explained {
+  readonly reasons: readonly Reason[];
+  readonly base_value: number;
+  readonly other_contributions: number;
+  readonly forest_score: number;
+}
+
+/** The query, by its wire names. */
+interface Query {
+  readonly explain?: "true" | "false";
+}
+
+const QUERY_SCHEMA = {
+  type: "object",
+  additionalProperties: false,
+  properties: {
+    explain: {
+      type: "string",
+      enum: ["true", "false"],
+      default: "false",
+      description: "Whether the answer says which features moved the score most.",
+    },
+  } satisfies Record<keyof Query, object>,
+};
+
 const WARNING_SCHEMA = objectSchema({
   field: { type: "string" },
   code: { type: "string", enum: ["unknown_level", "missing"] satisfies Warning["code"][] },
   detail: { type: "string" },
 });
+
+const REASON_SCHEMA = {
+  type: "object",
+  required: ["feature", "value", "contribution", "effect", "text"],
+  properties: {
+    feature: { type: "string", description: "A column, or a derived feature." },
+    value: { type: ["number", "string", "boolean", "null"], description: "The customer's; null is missing." },
+    contribution: { type: "number", description: "By how much it moves the forest's score, by Shapley's rule." },
+    effect: { type: "string", enum: ["raises", "lowers"] satisfies Reason["effect"][] },
+    text: { type: "string", description: "The reason as a sentence." },
+    expression: { type: "string", description: "What a derived feature is computed from." },
+  } satisfies Record<keyof Reason, object>,
+};
 
 const PREDICTION_SCHEMA = {
   description: "The prediction.",
@@ -41,7 +89,22 @@ const PREDICTION_SCHEMA = {
     threshold: { type: "number" },
     model_version: { type: "string" },
     warnings: { type: "array", items: WARNING_SCHEMA, description: "Values that were scored as unknown, if any." },
-  } satisfies Record<keyof Prediction, object>,
+    reasons: {
+      type: "array",
+      items: REASON_SCHEMA,
+      description: `With explain=true: the features that moved the score most (at most ${MOST_REASONS}), the largest first; never a sensitive one.`,
+    },
+    base_value: { type: "number", description: "With explain=true: the score of a customer of whom nothing is known." },
+    other_contributions: {
+      type: "number",
+      description: "With explain=true: of all features that are not listed, summed.",
+    },
+    forest_score: {
+      type: "number",
+      description:
+        "With explain=true: the forest's score before calibration; base_value, contributions and other_contributions sum to it.",
+    },
+  } satisfies Record<keyof Prediction | keyof Explained, object>,
 };
 
 declare module "fastify" {
@@ -53,8 +116,14 @@ declare module "fastify" {
 
 export function addPredictRoute(app: FastifyInstance, model: Model, reader: RequestReader, logger: Logger): void {
   const { version, threshold, dataset, inputExample } = model.manifest;
+  const reasonFinder = new ReasonFinder(model);
 
-  const predict = (customer: Readonly<Record<string, unknown>>): Prediction => {
+  const explain = (row: Row): Explained => {
+    const { reasons, baseValue, otherContributions, score } = reasonFinder.find(row);
+    return { reasons, base_value: baseValue, other_contributions: otherContributions, forest_score: score };
+  };
+
+  const predict = (customer: Readonly<Record<string, unknown>>, isExplained: boolean): Prediction => {
     const { row, warnings } = reader.read(customer);
     const probability = model.predictRow(row);
     return {
@@ -64,11 +133,12 @@ export function addPredictRoute(app: FastifyInstance, model: Model, reader: Requ
       threshold: threshold.value,
       model_version: version,
       ...(warnings.length > 0 && { warnings }),
+      ...(isExplained && explain(row)),
     };
   };
 
   app.decorateRequest("startedAt", 0);
-  app.post<{ Body: Readonly<Record<string, unknown>> }>(
+  app.post<{ Body: Readonly<Record<string, unknown>>; Querystring: Query }>(
     "/predict",
     {
       bodyLimit: BODY_LIMIT_BYTES,
@@ -76,6 +146,7 @@ export function addPredictRoute(app: FastifyInstance, model: Model, reader: Requ
         operationId: "predict",
         tags: ["prediction"],
         summary: "Score one customer",
+        querystring: QUERY_SCHEMA,
         body: { ...requestSchema(dataset), examples: [inputExample] },
         response: { 200: PREDICTION_SCHEMA, ...problemResponses(400, 413, 415, 422, 500) },
       },
@@ -89,7 +160,8 @@ export function addPredictRoute(app: FastifyInstance, model: Model, reader: Requ
       },
     },
     (request) => {
-      const prediction = predict(request.body);
+      const isExplained = request.query.explain === "true";
+      const prediction = predict(request.body, isExplained);
       logger.info(
         {
           event: "predict.served",
@@ -98,6 +170,7 @@ export function addPredictRoute(app: FastifyInstance, model: Model, reader: Requ
           predictionId: prediction.prediction_id,
           decision: prediction.churn_prediction,
           warnings: prediction.warnings?.length ?? 0,
+          ...(isExplained && { explained: true }),
           durationMs: Math.round((performance.now() - request.startedAt) * 1000) / 1000,
         },
         "prediction served",
