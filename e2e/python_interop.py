@@ -1,5 +1,5 @@
 """The Python half of python-interop.test.ts: a model directory read by its documented format, with nothing
-but numpy and safetensors, the same forest as scikit-learn's, its metrics, and generated files read by pandas.
+but numpy and safetensors, the same forest as scikit-learn's and shap's, metrics, and generated files read by pandas.
 
 One JSON request per line in, one answer per line out.
 """
@@ -11,6 +11,7 @@ from pathlib import Path
 
 import numpy as np
 import pandas as pd
+import shap
 from safetensors.numpy import load_file
 from sklearn.inspection import partial_dependence
 from sklearn.metrics import (
@@ -24,7 +25,7 @@ from sklearn.metrics import (
 )
 
 sys.path.insert(0, str(Path(__file__).parents[1] / "bench"))
-from exported_forest import scikit_learn_forest  # noqa: E402
+from exported_forest import scikit_learn_forest, shap_forest  # noqa: E402
 
 
 def either(a, b):
@@ -136,6 +137,13 @@ def dependence(model, columns, feature, resolution):
     return {"grid": answer["grid_values"][0].tolist(), "mean": answer["average"][0].tolist()}
 
 
+def contributions(model, columns):
+    """The features' contributions to the forest's scores by shap, nRows × nFeatures, and their base."""
+    x = np.array(columns, dtype=float).T
+    explainer = shap.TreeExplainer(shap_forest(model), feature_perturbation="tree_path_dependent")
+    return {"base": explainer.expected_value.item(), "contributions": explainer.shap_values(x).tolist()}
+
+
 def rms_calibration_error(labels, scores):
     """Of 15 bins of equal number, highest scores first, without what chance alone makes (Kumar, Liang & Ma 2019)."""
     order = np.argsort(-scores, kind="stable")
@@ -178,7 +186,14 @@ def tables(parquet, csv_file):
     return {"differing": differing, "cells": left.size, "missing": int(left.isna().to_numpy().sum())}
 
 
-COMMANDS = {"predict": predict, "exported": exported, "dependence": dependence, "metrics": metrics, "tables": tables}
+COMMANDS = {
+    "predict": predict,
+    "exported": exported,
+    "dependence": dependence,
+    "contributions": contributions,
+    "metrics": metrics,
+    "tables": tables,
+}
 
 if __name__ == "__main__":
     for line in sys.stdin:
