@@ -186,10 +186,11 @@ const explanation = (judgeRows: number): string => {
   const { minSamplesLeaf, maxSamples, maxFeatures } = DEFAULT_FOREST_PARAMETERS;
   return [
     `Judged on ${judgeRows} other customers. Seconds are of the fit alone, on all cores. Every forest has 300 trees of depth 12`,
-    "and gives unweighted leaf rates. This forest's fit includes binning and the out-of-bag scores of 20,000 rows; the peers",
-    "compute none. It is shown with its default parameters and with scikit-learn's (all rows with replacement, leaves of",
-    "1, √n features per split: the same work), so that the algorithm can be told from the sampling. scikit-learn's forest",
-    `has its defaults, and once ours (leaves of ${minSamplesLeaf}, ${maxSamples} of the rows, ${maxFeatures} of the features).`,
+    "and gives unweighted leaf rates. This forest's fit includes binning and out-of-bag scores of a tenth of the rows, of",
+    "20,000 at least; the peers compute none. It is shown with its default parameters and with scikit-learn's (all rows with",
+    "replacement, leaves of 1, √n features per split: the same work), so that the algorithm can be told from the sampling.",
+    "scikit-learn's forest has its defaults, and once ours",
+    `(leaves of ${minSamplesLeaf}, ${maxSamples} of the rows, ${maxFeatures} of the features).`,
     "",
     "Input: the columns as they stand, missing values as NaN; categories as codes, which LightGBM, XGBoost, YDF and",
     "boosting are told are categories and scikit-learn's forest takes as numbers. “Our features” are what this forest gets:",
