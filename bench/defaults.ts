@@ -1,16 +1,18 @@
 /**
- * What the forest's default parameters were chosen from: a grid over generated customers and over Telco's folds.
+ * What the forest's default parameters were chosen from: a grid over generated customers, many and fewer, and over Telco's
+ * folds.
  *
  *     npm run bench:defaults
  *
- * Each set of parameters is fitted on one file of generated customers and judged on another, and on each of
- * Telco's folds as `churn train` would: on the other four less their holdout.
+ * Each set of parameters is fitted on generated customers and judged on others, and on each of Telco's folds as `churn
+ * train` would: on the other four less their holdout. Scores are calibrated as a model's are.
  */
 import { mkdtempSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
 import {
+  calibrator,
   compileFeatures,
   encodeForest,
   FeatureEncoder,
@@ -18,6 +20,7 @@ import {
   type ForestParameters,
   readDataset,
 } from "../contract/src/index.ts";
+import { chooseCalibration } from "../training/src/calibration/choice.ts";
 import { openCustomers } from "../training/src/data/reader.ts";
 import { findData } from "../training/src/data/source.ts";
 import { readTrainingSet, splitSamples } from "../training/src/data/training-set.ts";
@@ -31,22 +34,29 @@ import { DATASET as TELCO, writeFolds } from "./telco-folds.ts";
 
 const CUSTOMERS = fileURLToPath(new URL("../datasets/customers/dataset.json", import.meta.url));
 const ROWS = 200_000;
+const FEWER_ROWS = 50_000;
 const SEED = 42;
 
-type Change = Pick<ForestParameters, "maxSamples" | "minSamplesLeaf" | "maxFeatures">;
+type Change = Partial<ForestParameters>;
 
 const GRID: readonly Change[] = [
-  { maxSamples: 1, minSamplesLeaf: 5, maxFeatures: 0.3 },
-  { maxSamples: 1, minSamplesLeaf: 30, maxFeatures: 0.3 },
-  { maxSamples: 0.5, minSamplesLeaf: 20, maxFeatures: 0.3 },
-  { maxSamples: 0.5, minSamplesLeaf: 15, maxFeatures: 0.4 },
-  { maxSamples: 0.3, minSamplesLeaf: 10, maxFeatures: 0.4 },
-  { maxSamples: 0.25, minSamplesLeaf: 8, maxFeatures: 0.3 },
-  { maxSamples: 0.2, minSamplesLeaf: 8, maxFeatures: 0.4 },
-  { maxSamples: 0.2, minSamplesLeaf: 8, maxFeatures: 0.3 },
-  { maxSamples: 0.2, minSamplesLeaf: 6, maxFeatures: 0.3 },
-  { maxSamples: 0.15, minSamplesLeaf: 6, maxFeatures: 0.3 },
-  { maxSamples: 0.1, minSamplesLeaf: 4, maxFeatures: 0.3 },
+  { maxSamples: 1, minSamplesLeaf: 5 },
+  { maxSamples: 1, minSamplesLeaf: 30 },
+  { maxSamples: 0.5, minSamplesLeaf: 30 },
+  { maxSamples: 0.5, minSamplesLeaf: 20 },
+  { maxSamples: 0.5, minSamplesLeaf: 10 },
+  { maxSamples: 0.3, minSamplesLeaf: 12 },
+  { maxSamples: 0.3, minSamplesLeaf: 8 },
+  { minSamplesLeaf: 4 },
+  { maxSamples: 0.1, minSamplesLeaf: 4 },
+  { maxFeatures: 0.2 },
+  { maxFeatures: 0.4 },
+  { maxDepth: 8 },
+  { maxDepth: 10 },
+  { maxDepth: 16 },
+  { nEstimators: 100 },
+  { nEstimators: 200 },
+  { nEstimators: 600 },
 ];
 
 /** Features and labels of the rows to fit, and of those to judge. */
@@ -66,22 +76,27 @@ interface Result {
 
 const folder = mkdtempSync(join(tmpdir(), "churn-bench-"));
 try {
-  const [fit, judge] = [SEED, SEED + 1].map((seed) => {
-    const path = join(folder, `${seed}.parquet`);
-    churn(folder, "generate", "--rows", String(ROWS), "--seed", String(seed), "--out", path);
+  const [fit, fewer, judge] = [
+    [ROWS, SEED],
+    [FEWER_ROWS, SEED],
+    [ROWS, SEED + 1],
+  ].map(([rows, seed]) => {
+    const path = join(folder, `${rows}-${seed}.parquet`);
+    churn(folder, "generate", "--rows", String(rows), "--seed", String(seed), "--out", path);
     return path;
   });
-  const customers = await readProblem(CUSTOMERS, fit, judge, { isWhole: true });
+  const many = await readProblem(CUSTOMERS, fit, judge, { isWhole: true });
+  const few = await readProblem(CUSTOMERS, fewer, judge, { isWhole: true });
   const folds: Problem[] = [];
   for (const { train, test } of writeFolds(folder))
     folds.push(await readProblem(TELCO, train, test, { isWhole: false }));
-  await solve(customers, GRID[0]); // compiles
+  await solve(many, {}); // compiles
   const lines: string[][] = [];
-  for (const change of GRID) {
-    const large = await solve(customers, change);
-    const small: Result[] = [];
-    for (const fold of folds) small.push(await solve(fold, change));
-    const line = describe(change, large, small);
+  for (const change of [{}, ...GRID]) {
+    const parameters = { ...DEFAULT_FOREST_PARAMETERS, ...change };
+    const results = [await solve(many, parameters), await solve(few, parameters)];
+    for (const fold of folds) results.push(await solve(fold, parameters));
+    const line = describe(parameters, results);
     process.stderr.write(`${line.join("  ")}\n`);
     lines.push(line);
   }
@@ -118,36 +133,34 @@ async function readProblem(
 async function solve(problem: Problem, change: Change): Promise<Result> {
   const { columns, labels, judgeColumns, judgeLabels } = problem;
   const start = performance.now();
-  const { forest } = await fitForest(columns, labels, { ...DEFAULT_FOREST_PARAMETERS, ...change }, { seed: SEED });
+  const parameters = { ...DEFAULT_FOREST_PARAMETERS, ...change };
+  const { forest, outOfBagScores } = await fitForest(columns, labels, parameters, { seed: SEED });
   const seconds = (performance.now() - start) / 1000;
-  const scores = new ForestKernel(forest).predictColumns(judgeColumns, judgeLabels.length);
+  const calibrate = calibrator(chooseCalibration({ scores: outOfBagScores, labels }, SEED));
+  const scores = new ForestKernel(forest).predictColumns(judgeColumns, judgeLabels.length).map(calibrate);
   const { roc_auc, log_loss } = computeMetrics({ scores, labels: judgeLabels }, { threshold: 0.5 }, SEED);
   return { auc: roc_auc.value, logLoss: log_loss.value, seconds, megabytes: encodeForest(forest).length / 1e6 };
 }
 
-function describe(
-  { maxSamples, minSamplesLeaf, maxFeatures }: Change,
-  large: Result,
-  small: readonly Result[],
-): string[] {
-  const mean = (value: (result: Result) => number): string =>
-    (small.reduce((sum, result) => sum + value(result), 0) / small.length).toFixed(4);
-  const cells = [
-    `${100 * maxSamples} %`,
-    String(minSamplesLeaf),
-    String(maxFeatures),
-    large.seconds.toFixed(1),
-    large.auc.toFixed(4),
-    large.logLoss.toFixed(4),
-    large.megabytes.toFixed(2),
-    mean(({ auc }) => auc),
-    mean(({ logLoss }) => logLoss),
-  ];
+/** @param results Of many customers, of fewer, and of Telco's folds. */
+function describe(parameters: ForestParameters, [many, few, ...folds]: readonly Result[]): string[] {
+  const mean = (value: (result: Result) => number): number =>
+    folds.reduce((sum, result) => sum + value(result), 0) / folds.length;
   const defaults = DEFAULT_FOREST_PARAMETERS;
-  const isDefault =
-    maxSamples === defaults.maxSamples &&
-    minSamplesLeaf === defaults.minSamplesLeaf &&
-    maxFeatures === defaults.maxFeatures;
+  const names = ["maxSamples", "minSamplesLeaf", "maxFeatures", "maxDepth", "nEstimators"] as const;
+  const isDefault = names.every((name) => parameters[name] === defaults[name]);
+  const chosen = names.map((name) => (parameters[name] === defaults[name] ? "" : String(parameters[name])));
+  const cells = [
+    ...(isDefault ? names.map((name) => String(parameters[name])) : chosen),
+    many.seconds.toFixed(1),
+    many.megabytes.toFixed(2),
+    many.auc.toFixed(4),
+    many.logLoss.toFixed(4),
+    few.auc.toFixed(4),
+    few.logLoss.toFixed(4),
+    mean(({ auc }) => auc).toFixed(4),
+    mean(({ logLoss }) => logLoss).toFixed(4),
+  ];
   return isDefault ? cells.map((cell) => `**${cell}**`) : cells;
 }
 
@@ -156,19 +169,23 @@ function report(lines: readonly string[][]): void {
     "`npm run bench:defaults`",
     describeMachine({}),
     [
-      `Forests of 300 trees of depth 12 with 255 bins, seed ${SEED}: fitted on ${ROWS} generated customers and judged on ${ROWS}`,
-      "others, and on Telco's five folds (mean). MB are of forest.safetensors, log-loss is before calibration. In",
-      "bold the point chosen; docs/defaults.md says what follows from it.",
+      `Forests with 255 bins, seed ${SEED}: fitted on ${ROWS} and on ${FEWER_ROWS} generated customers and judged on ${ROWS} others,`,
+      "and on Telco's five folds (mean), with calibrated scores. Seconds and MB (of forest.safetensors) are of the larger",
+      "file. In bold the defaults; each other line says what it changes.",
     ].join("\n"),
     markdownTable([
       [
-        "rows per tree",
-        "leaf",
-        "features per split",
+        "max_samples",
+        "min_samples_leaf",
+        "max_features",
+        "max_depth",
+        "n_estimators",
         "fit, s",
-        "customers: AUC",
+        "MB",
+        `${ROWS}: AUC`,
         "log-loss",
-        "forest file, MB",
+        `${FEWER_ROWS}: AUC`,
+        "log-loss",
         "Telco: AUC",
         "log-loss",
       ],
