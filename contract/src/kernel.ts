@@ -15,10 +15,20 @@
  *
  * Many rows go block by block: all rows of a block through the same eight trees, then through the next eight, so
  * that these trees and the block stay in a core's own cache. One row is a block of one, so it gets the same double.
+ *
+ * The walk itself is in contract/assembly/kernel.ts; here is the layout of its memory.
  */
 import { binOf, padCutPoints } from "./cut-points.ts";
 import { ChurnError } from "./errors.ts";
 import { type Forest, leafMark, leafValues } from "./forest.ts";
+import { MemoryLayout, startModule } from "./wasm-module.ts";
+
+/** What contract/assembly/kernel.ts exports, apart from addresses and sizes. */
+interface Walk {
+  addTrees(inputs: number, rows: number, sums: number): void;
+}
+
+const WALK = new URL("./kernel.wasm", import.meta.url);
 
 const LANES = 8;
 const CUT_BITS = 8;
@@ -34,14 +44,14 @@ const ABOVE_ALL_CUTS = 256;
 export class ForestKernel {
   readonly nFeatures: number;
   readonly nTrees: number;
+  readonly #walk: Walk;
   readonly #words: Int32Array; // per node
   readonly #values: Float32Array; // per node; P(churn) of a leaf
-  readonly #roots: Uint32Array; // per tree, padded to a multiple of LANES with the empty tree
   readonly #steps: Uint32Array; // per group of LANES trees: depth of its deepest tree
   readonly #offsetShift: number;
   readonly #cutPoints: readonly Float32Array[]; // per feature, padded
-  readonly #inputs: Uint16Array; // of one row: two per feature, and one that is always 0
-  readonly #sums = new Float64Array(1); // of one row
+  readonly #inputs: Uint16Array; // of a block of rows: two per feature, and one that is always 0
+  readonly #sums: Float64Array; // of a block of rows
 
   /** @throws CHURN_ERR_FOREST_LIMIT when the parts of a node do not fit into 32 bits together */
   constructor(forest: Forest) {
@@ -49,16 +59,32 @@ export class ForestKernel {
     this.nFeatures = cutOffsets.length - 1;
     this.nTrees = treeOffsets.length - 1;
     this.#offsetShift = CUT_BITS + Math.ceil(Math.log2(2 * this.nFeatures + 1));
-    const nNodes = feature.length + 1; // one more: the empty tree, a leaf of value 0
-    this.#words = new Int32Array(nNodes);
-    this.#values = new Float32Array(nNodes);
-    this.#roots = new Uint32Array(Math.ceil(this.nTrees / LANES) * LANES).fill(nNodes - 1);
-    this.#roots.set(treeOffsets.subarray(0, this.nTrees));
-    this.#steps = new Uint32Array(this.#roots.length / LANES);
     this.#cutPoints = Array.from({ length: this.nFeatures }, (_, f) =>
       padCutPoints(cutPoints.subarray(cutOffsets[f], cutOffsets[f + 1])),
     );
-    this.#inputs = new Uint16Array(2 * this.nFeatures + 1);
+    const nNodes = feature.length + 1; // one more: the empty tree, a leaf of value 0
+    const nGroups = Math.ceil(this.nTrees / LANES);
+    const rowInputs = 2 * this.nFeatures + 1;
+    const blockRows = Math.max(1, Math.floor(BLOCK_INPUTS / rowInputs));
+    const memory = new MemoryLayout();
+    const addresses = {
+      words: memory.reserve(4 * nNodes),
+      values: memory.reserve(4 * nNodes),
+      roots: memory.reserve(4 * LANES * nGroups),
+      steps: memory.reserve(4 * nGroups),
+    };
+    const inputs = memory.reserve(2 * rowInputs * blockRows);
+    const sums = memory.reserve(8 * blockRows);
+    const sizes = { nGroups, offsetShift: this.#offsetShift, rowBytes: 2 * rowInputs };
+    const { buffer, functions } = startModule<Walk>(WALK, memory, { ...addresses, ...sizes });
+    this.#walk = functions;
+    this.#words = new Int32Array(buffer, addresses.words, nNodes);
+    this.#values = new Float32Array(buffer, addresses.values, nNodes);
+    this.#steps = new Uint32Array(buffer, addresses.steps, nGroups);
+    this.#inputs = new Uint16Array(buffer, inputs, rowInputs * blockRows);
+    this.#sums = new Float64Array(buffer, sums, blockRows);
+    const roots = new Uint32Array(buffer, addresses.roots, LANES * nGroups).fill(nNodes - 1); // the last group's rest
+    roots.set(treeOffsets.subarray(0, this.nTrees));
     this.#layOut(forest);
   }
 
@@ -110,9 +136,8 @@ export class ForestKernel {
    * @param features One float32 per feature; NaN is missing.
    */
   predictProba(features: Float32Array): number {
-    for (let f = 0; f < this.nFeatures; f++) this.#setInput(this.#inputs, f, features[f], f);
-    this.#sums[0] = 0;
-    this.#addTrees(this.#inputs, 1, this.#sums);
+    for (let f = 0; f < this.nFeatures; f++) this.#setInput(f, features[f], f);
+    this.#addTrees(1);
     return this.#sums[0] / this.nTrees;
   }
 
@@ -124,72 +149,30 @@ export class ForestKernel {
   predictColumns(columns: readonly Float32Array[], rows: number): Float64Array {
     const out = new Float64Array(rows);
     const stride = 2 * this.nFeatures + 1;
-    const blockRows = Math.max(1, Math.min(rows, Math.floor(BLOCK_INPUTS / stride)));
-    const inputs = new Uint16Array(blockRows * stride);
+    const blockRows = this.#sums.length;
     for (let start = 0; start < rows; start += blockRows) {
       const end = Math.min(start + blockRows, rows);
       for (let f = 0; f < this.nFeatures; f++) {
         const column = columns[f];
-        for (let row = start, at = f; row < end; row++, at += stride) this.#setInput(inputs, at, column[row], f);
+        for (let row = start, at = f; row < end; row++, at += stride) this.#setInput(at, column[row], f);
       }
-      this.#addTrees(inputs, end - start, out.subarray(start, end));
+      this.#addTrees(end - start);
+      for (let row = start; row < end; row++) out[row] = this.#sums[row - start] / this.nTrees;
     }
-    for (let row = 0; row < rows; row++) out[row] /= this.nTrees;
     return out;
   }
 
   /** Writes both inputs of a feature; `at` is the place of the first. */
-  #setInput(inputs: Uint16Array, at: number, x: number, feature: number): void {
+  #setInput(at: number, x: number, feature: number): void {
     const isMissing = Number.isNaN(x);
     const bin = isMissing ? BELOW_ALL_CUTS : binOf(x, this.#cutPoints[feature]);
-    inputs[at] = bin;
-    inputs[at + this.nFeatures] = isMissing ? ABOVE_ALL_CUTS : bin;
+    this.#inputs[at] = bin;
+    this.#inputs[at + this.nFeatures] = isMissing ? ABOVE_ALL_CUTS : bin;
   }
 
-  /** Adds the leaf values of all trees to each row's sum, in the same order for one row as for many. */
-  #addTrees(x: Uint16Array, rows: number, sums: Float64Array): void {
-    const words = this.#words;
-    const values = this.#values;
-    const roots = this.#roots;
-    const steps = this.#steps;
-    const shift = this.#offsetShift;
-    const slots = 2 ** (shift - CUT_BITS) - 1;
-    const cuts = 2 ** CUT_BITS - 1;
-    const stride = 2 * this.nFeatures + 1;
-    for (let group = 0, r = 0; group < steps.length; group++, r += LANES) {
-      const depth = steps[group];
-      for (let row = 0, at = 0; row < rows; row++, at += stride) {
-        let a = roots[r];
-        let b = roots[r + 1];
-        let c = roots[r + 2];
-        let d = roots[r + 3];
-        let e = roots[r + 4];
-        let f = roots[r + 5];
-        let g = roots[r + 6];
-        let h = roots[r + 7];
-        for (let step = depth; step > 0; step--) {
-          const wa = words[a];
-          const wb = words[b];
-          const wc = words[c];
-          const wd = words[d];
-          const we = words[e];
-          const wf = words[f];
-          const wg = words[g];
-          const wh = words[h];
-          a += (wa >>> shift) + +(x[at + ((wa >>> CUT_BITS) & slots)] > (wa & cuts));
-          b += (wb >>> shift) + +(x[at + ((wb >>> CUT_BITS) & slots)] > (wb & cuts));
-          c += (wc >>> shift) + +(x[at + ((wc >>> CUT_BITS) & slots)] > (wc & cuts));
-          d += (wd >>> shift) + +(x[at + ((wd >>> CUT_BITS) & slots)] > (wd & cuts));
-          e += (we >>> shift) + +(x[at + ((we >>> CUT_BITS) & slots)] > (we & cuts));
-          f += (wf >>> shift) + +(x[at + ((wf >>> CUT_BITS) & slots)] > (wf & cuts));
-          g += (wg >>> shift) + +(x[at + ((wg >>> CUT_BITS) & slots)] > (wg & cuts));
-          h += (wh >>> shift) + +(x[at + ((wh >>> CUT_BITS) & slots)] > (wh & cuts));
-        }
-        let sum = sums[row];
-        sum += values[a] + values[b] + values[c] + values[d];
-        sum += values[e] + values[f] + values[g] + values[h];
-        sums[row] = sum;
-      }
-    }
+  /** From the inputs of so many rows to their sums over all trees. */
+  #addTrees(rows: number): void {
+    this.#sums.fill(0, 0, rows);
+    this.#walk.addTrees(this.#inputs.byteOffset, rows, this.#sums.byteOffset);
   }
 }

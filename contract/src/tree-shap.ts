@@ -25,26 +25,17 @@
  * @source Lundberg et al. 2020, "From local explanations to global understanding with explainable AI for trees" (the values);
  *   Yu et al. 2022, "Linear TreeShap" (all leaves in one pass, by polynomials)
  */
-import { readFileSync } from "node:fs";
 import { binOf, padCutPoints } from "./cut-points.ts";
 import { type Forest, leafMark, leafValues } from "./forest.ts";
 import { gaussLegendre, type Quadrature } from "./quadrature.ts";
+import { MemoryLayout, startModule } from "./wasm-module.ts";
 
-/** What contract/assembly/tree-shap.ts exports: where its arrays are, and its one function. */
+/** What contract/assembly/tree-shap.ts exports, apart from addresses and sizes. */
 interface Passes {
-  readonly nFeatures: WebAssembly.Global;
-  readonly nodes: WebAssembly.Global;
-  readonly weights: WebAssembly.Global;
-  readonly states: WebAssembly.Global;
-  readonly down: WebAssembly.Global;
-  readonly up: WebAssembly.Global;
-  readonly leaf: WebAssembly.Global;
   explainTree(splits: number, nSplits: number, inputs: number, contributions: number): void;
 }
 
 const PASSES = new URL("./tree-shap.wasm", import.meta.url);
-const PAGE_BYTES = 65_536;
-const ALIGNMENT = 16;
 /** Quadrature nodes of one call: exact for paths of twice as many features. Trees with longer paths take more calls. */
 const NODES = 6;
 const VECTOR_BYTES = 8 * NODES;
@@ -97,7 +88,7 @@ export class TreeExplainer {
     this.#treeSplits = treeOffsets.map((node, tree) => (node - tree) / 2);
     const nSplits = this.#treeSplits[nTrees];
     const largest = this.#treeSplits.reduce((most, end, i, ends) => Math.max(most, end - (ends[i - 1] ?? 0)), 0);
-    const memory = new Layout();
+    const memory = new MemoryLayout();
     const addresses = {
       nodes: memory.reserve(VECTOR_BYTES),
       weights: memory.reserve(VECTOR_BYTES),
@@ -109,10 +100,9 @@ export class TreeExplainer {
     const inputs = memory.reserve(BLOCK_ROWS * 4 * this.nFeatures);
     const contributions = memory.reserve(BLOCK_ROWS * 8 * this.nFeatures);
     this.#splits = memory.reserve(nSplits * SPLIT_BYTES);
-    const { buffer, passes } = startPasses(memory.size);
-    for (const [name, address] of Object.entries(addresses)) passes[name as keyof typeof addresses].value = address;
-    passes.nFeatures.value = this.nFeatures;
-    this.#passes = passes;
+    const globals = { ...addresses, nFeatures: this.nFeatures };
+    const { buffer, functions } = startModule<Passes>(PASSES, memory, globals);
+    this.#passes = functions;
     this.#inputs = new Uint16Array(buffer, inputs, BLOCK_ROWS * 2 * this.nFeatures);
     this.#nodes = new Float64Array(buffer, addresses.nodes, NODES);
     this.#weights = new Float64Array(buffer, addresses.weights, NODES);
@@ -203,25 +193,6 @@ function inCalls({ nodes, weights }: Quadrature): Quadrature[] {
     theirs.set(weights.subarray(from, to));
     return { nodes: some, weights: theirs };
   });
-}
-
-/** Addresses of arrays, one after the other. */
-class Layout {
-  size = ALIGNMENT;
-
-  /** @returns the address of so many bytes */
-  reserve(bytes: number): number {
-    const address = this.size;
-    this.size += Math.ceil(bytes / ALIGNMENT) * ALIGNMENT;
-    return address;
-  }
-}
-
-function startPasses(bytes: number): { buffer: ArrayBuffer; passes: Passes } {
-  const memory = new WebAssembly.Memory({ initial: Math.ceil(bytes / PAGE_BYTES) });
-  const module = new WebAssembly.Module(readFileSync(PASSES));
-  const { exports } = new WebAssembly.Instance(module, { env: { memory } });
-  return { buffer: memory.buffer, passes: exports as unknown as Passes };
 }
 
 /**
