@@ -173,6 +173,7 @@ export function modelDirectory(path: string): string {
 
 /** Changes when it moves away, or another directory takes its place. */
 function identify(directory: string): string | undefined {
+  if (!existsSync(directory)) return undefined; // a path that cannot be one, too long a name for example, would throw
   const facts = statSync(directory, { bigint: true, throwIfNoEntry: false });
   return facts && `${directory} ${facts.ino} ${facts.ctimeNs}`;
 }

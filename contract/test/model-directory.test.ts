@@ -328,6 +328,11 @@ describe("reading a model refuses, in one line that names the file,", () => {
     invalid(/best_model: no such model directory: train a model first, or name one that exists$/);
   });
 
+  test("a name that no directory can have", () => {
+    const long = join(folder, "x".repeat(300));
+    fails(() => readModelDirectory(long), "CHURN_ERR_MODEL_INVALID", /x: no such model directory/);
+  });
+
   test("a file", () => {
     writeFileSync(directory, "");
     invalid(/best_model: model\.json: missing or unreadable/);
