@@ -19,7 +19,7 @@ export type Calibration =
 export type CalibrationMethod = Calibration["method"];
 
 /** Scores nearer to 0 or 1 count as this near: a logit must be finite. */
-const SCORE_MARGIN = 1e-6;
+export const SCORE_MARGIN = 1e-6;
 
 /** log(s / (1 − s)) of a score in [0, 1], finite at its ends, too. */
 export function logit(score: number): number {

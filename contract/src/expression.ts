@@ -29,6 +29,8 @@ export interface Expression {
   readonly type: "number" | "condition";
   /** Names of the columns and derived features it reads, without repeats. */
   readonly references: readonly string[];
+  /** What it computes, for those who translate it into another language. */
+  readonly tree: Node;
   evaluateRow(row: Row): number;
   /** One value per row of the table. */
   evaluateColumns(table: Table): Float64Array;
@@ -41,6 +43,10 @@ export interface Scope {
   typeOf(name: string): ValueType | undefined;
 }
 
+/**
+ * A number; a column or derived feature of numbers; whether a category is a level, missing for a missing one; whether
+ * a category is missing; an operator applied. One node may stand in several places of a tree.
+ */
 type Node =
   | { readonly kind: "literal"; readonly value: number; readonly type: "number" | "condition" }
   | { readonly kind: "column"; readonly name: string; readonly type: "number" | "condition" }
@@ -52,6 +58,8 @@ type Node =
       readonly args: readonly Node[];
       readonly type: "number" | "condition";
     };
+
+export type { Node as ExpressionNode };
 
 /** Deep enough for any feature a person would write; keeps recursion far from the stack's end. */
 const MAX_DEPTH = 100;
@@ -73,6 +81,7 @@ export function compileExpression(source: string, scope: Scope, path: string): E
     source,
     type: root.type,
     references: [...references],
+    tree: root,
     evaluateRow: rowFunction(root),
     evaluateColumns: (table) => evaluate(root, table),
   };

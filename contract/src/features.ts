@@ -82,7 +82,7 @@ function columnTypes(dataset: DatasetSpecification): Map<string, ValueType> {
 }
 
 /** Features in an order in which each comes after those it reads. */
-function inDependencyOrder(features: readonly Feature[]): Feature[] {
+export function inDependencyOrder(features: readonly Feature[]): Feature[] {
   const byName = new Map(features.map((feature) => [feature.name, feature]));
   const ordered = new Set<Feature>();
   const visit = (feature: Feature): void => {

@@ -11,6 +11,7 @@ export * from "./kernel.ts";
 export * from "./manifest.ts";
 export * from "./model.ts";
 export * from "./model-directory.ts";
+export * from "./operators.ts";
 export * from "./reasons.ts";
 export * from "./request.ts";
 export * from "./schema-issues.ts";
