@@ -194,6 +194,10 @@ const COMMANDS: Readonly<Record<string, { readonly usual: readonly string[]; rea
     usual: ["--model", "model", "--data", "gym.csv", "--out", "scores.csv"],
     options: { "--model": PATHS, "--data": PATHS, "--out": OUTPUTS, "--top": NUMBERS, "--n-jobs": NUMBERS },
   },
+  export: {
+    usual: ["--model", "model", "--format", "onnx", "--out", "model.onnx"],
+    options: { "--model": PATHS, "--format": [...WORDS, "onnx", "mlflow"], "--out": [...OUTPUTS, "model/model.onnx"] },
+  },
   demo: { usual: ["--rows", "1"], options: { "--rows": ["0", "x", "-5"], "--out": OUTPUTS } },
   fly: { usual: [], options: {} },
 };
@@ -208,6 +212,8 @@ function draw(random: Random): string[] {
     "evaluate",
     "predict",
     "predict",
+    "export",
+    "export",
     "demo",
     "fly",
   ]);

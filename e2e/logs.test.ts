@@ -18,6 +18,7 @@ const COMMANDS = [
   ["train", "--dataset", DATASET, "--data", "customers.parquet", "--out", "model", "--n-estimators", "5"],
   ["evaluate", "--model", "model", "--data", "customers.parquet", "--out", "judged.html"],
   ["predict", "--model", "model", "--data", "customers.parquet", "--out", "scores.csv"],
+  ["export", "--model", "model", "--format", "onnx", "--out", "model.onnx"],
   ["demo", "--rows", "2000", "--out", "demo"],
 ] as const;
 

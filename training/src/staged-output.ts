@@ -13,7 +13,7 @@ export interface StagedOutput {
   /** Puts the file in its place. @throws CHURN_ERR_FILE_UNWRITABLE */
   readonly commit: () => void;
   /** Writes the whole file and puts it in its place. @throws CHURN_ERR_FILE_UNWRITABLE */
-  readonly write: (text: string) => void;
+  readonly write: (content: string | Uint8Array) => void;
   /** Leaves everything as it was. */
   readonly discard: () => void;
 }
@@ -63,9 +63,9 @@ export function stageOutput(path: string): StagedOutput {
     madeFolders.length = 0;
     discard();
   };
-  const write = (text: string) => {
+  const write = (content: string | Uint8Array) => {
     try {
-      writeFileSync(temporaryPath, text);
+      writeFileSync(temporaryPath, content);
     } catch (error) {
       discard();
       throw unwritable(path, error);

@@ -21,7 +21,7 @@ import { fileURLToPath } from "node:url";
 import { Model } from "@churn/contract";
 
 const MAIN = fileURLToPath(new URL("../src/main.ts", import.meta.url));
-const COMMANDS = ["generate", "train", "evaluate", "predict", "demo"];
+const COMMANDS = ["generate", "train", "evaluate", "predict", "export", "demo"];
 
 /** A data set of a made-up gym. */
 const GYM = {
@@ -117,6 +117,7 @@ const churn = (folder: string, args: readonly string[], environment?: NodeJS.Pro
 const TRAIN = ["train", "--dataset", "dataset.json", "--data", "gym.csv", "--out", "models/best_model"];
 const QUICK = [...TRAIN, "--n-estimators", "9", "--min-samples-leaf", "5"];
 const EVALUATE = ["evaluate", "--model", "model", "--data", "gym.csv", "--out", "report.html"];
+const EXPORT = ["export", "--model", "model", "--format", "onnx", "--out", "churn.onnx"];
 const PREDICT = ["predict", "--model", "model", "--data", "gym.csv", "--out", "scores.csv"];
 
 async function trained(args: readonly string[] = QUICK, folder: string = workplace()) {
@@ -309,6 +310,27 @@ describe("a model", { concurrency: 2 }, () => {
       { args: [...PREDICT, "--out", "scores.txt"], says: /scores\.txt: expected a file name ending in/ },
       beside(),
     ));
+
+  for (const [fault, args, says] of [
+    ["in a format that is not there", ["--format", "mlflow"], /'--format <name>' argument 'mlflow' is invalid.*onnx/],
+    ["into its own directory", ["--out", "model/churn.onnx"], /expected a place outside of model directories/],
+    ["over its own files", ["--out", "model/forest.safetensors"], /expected a place outside of model directories/],
+    ["over a folder", ["--out", "model"], /model: cannot be written \(there is a folder of that name\)/],
+    ["from nowhere", ["--model", "nowhere"], /nowhere: no such model directory/],
+  ] as const) {
+    test(`exports nothing ${fault}`, () => refuses({ args: [...EXPORT, ...args], says }, beside()));
+  }
+
+  test("exported says where it is and how large", async () => {
+    const folder = beside();
+
+    const { code, stdout } = await churn(folder, [...EXPORT, "--json"]);
+
+    const { sizeBytes, ...rest } = JSON.parse(stdout);
+    const { version } = Model.load(join(folder, "model")).manifest;
+    assert.deepEqual([code, rest], [0, { out: "churn.onnx", format: "onnx", modelVersion: version }]);
+    assert.equal(readFileSync(join(folder, "churn.onnx")).length, sizeBytes);
+  });
 
   test("scores a file in its order, by key, in doubles that read back to the model's own", async () => {
     const folder = beside();

@@ -3,13 +3,9 @@
  *
  *     0 done · 1 failed (a bug, or the machine) · 2 wrong use or bad input
  */
-import { readFileSync } from "node:fs";
 import { ChurnError } from "@churn/contract";
 import { Command, CommanderError } from "commander";
-
-const { version } = JSON.parse(readFileSync(new URL("../../package.json", import.meta.url), "utf8")) as {
-  version: string;
-};
+import { PROGRAM_VERSION } from "../program-version.ts";
 
 /** Each command's code is loaded when it is asked for: one does not wait for the libraries of another. */
 const COMMANDS: Readonly<Record<string, () => Promise<Command>>> = {
@@ -17,6 +13,7 @@ const COMMANDS: Readonly<Record<string, () => Promise<Command>>> = {
   train: async () => (await import("./train.ts")).trainCommand(),
   evaluate: async () => (await import("./evaluate.ts")).evaluateCommand(),
   predict: async () => (await import("./predict.ts")).predictCommand(),
+  export: async () => (await import("./export.ts")).exportCommand(),
   demo: async () => (await import("./demo.ts")).demoCommand(),
 };
 
@@ -35,7 +32,7 @@ export async function runProgram(args: readonly string[]): Promise<void> {
 async function buildProgram([name = ""]: readonly string[]): Promise<Command> {
   const program = new Command("churn")
     .description("Train, evaluate and apply churn models.")
-    .version(version, "--version", "print the version")
+    .version(PROGRAM_VERSION, "--version", "print the version")
     .helpCommand(false)
     .addHelpText(
       "after",
