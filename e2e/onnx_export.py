@@ -11,7 +11,7 @@ import numpy as np
 import onnx
 import onnxruntime
 
-MISSING_OR_INFINITE = {"NaN": np.nan, "Infinity": np.inf, "-Infinity": -np.inf, "-0": -0.0}
+NO_JSON = {"Infinity": np.inf, "-Infinity": -np.inf, "-0": -0.0}
 
 
 def inputs(model, columns):
@@ -22,7 +22,7 @@ def inputs(model, columns):
         if entry.type.tensor_type.elem_type == onnx.TensorProto.STRING:
             arrays[entry.name] = np.array(["" if value is None else value for value in values], dtype=object)
         else:
-            numbers = [np.nan if value is None else MISSING_OR_INFINITE.get(value, value) for value in values]
+            numbers = [np.nan if value is None else NO_JSON.get(value, value) for value in values]
             arrays[entry.name] = np.array(numbers, dtype=np.float64)
     return arrays
 

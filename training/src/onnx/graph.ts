@@ -12,6 +12,7 @@ export class Graph {
   readonly nodes: NodeProto[] = [];
   readonly initializers: TensorProto[] = [];
   readonly #names: Set<string>;
+  #counter = 0;
   readonly #scalars = new Map<string, string>();
 
   /** @param names Those of inputs and outputs: nothing within gets one of them by chance. */
@@ -61,7 +62,7 @@ export class Graph {
   /** A name that nothing has. */
   newName(prefix: string): string {
     let name = prefix;
-    for (let n = 1; this.#names.has(name); n++) name = `${prefix}_${n}`;
+    while (this.#names.has(name)) name = `${prefix}_${++this.#counter}`;
     this.#names.add(name);
     return name;
   }

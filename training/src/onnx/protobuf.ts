@@ -77,7 +77,8 @@ export const strings = (values: readonly string[]): AttributeProto => ({
 
 /** @param dims None for a scalar. */
 export function tensorProto(name: string, values: Values, dims: readonly number[]): TensorProto {
-  const bytes = new Uint8Array(values.buffer, values.byteOffset, values.byteLength); // little-endian, as all machines are
+  // Little-endian, as on every machine Node runs on.
+  const bytes = new Uint8Array(values.buffer, values.byteOffset, values.byteLength);
   return { name, dims, data_type: dataType(values), raw_data: bytes };
 }
 
