@@ -33,7 +33,7 @@ def judge(y, scores):
 
 
 def answer(data, folds, ours):
-    """Per model the quality on each fold. `ours`: one file of our scores per fold, rows in the data's order."""
+    """Per model the quality on each fold. `ours`: name → one file of our scores per fold, rows in the data's order."""
     data = pd.read_csv(data)
     fold = pd.read_csv(folds)["fold"].to_numpy()
     y = (data["Churn"] == "Yes").to_numpy(int)
@@ -44,12 +44,13 @@ def answer(data, folds, ours):
         (SimpleImputer(strategy="median"), numbers),
         (OneHotEncoder(handle_unknown="ignore", sparse_output=False), x.columns.difference(numbers, sort=False)),
     )
-    qualities = {"ours": [], **{name: [] for name in MODELS}}
-    for k, path in enumerate(ours):
+    qualities = {name: [] for name in [*ours, *MODELS]}
+    for k in range(fold.max() + 1):
         test = fold == k
-        scores = pd.read_csv(path)
-        assert (scores["customerID"].to_numpy() == data.loc[test, "customerID"].to_numpy()).all()
-        qualities["ours"].append(judge(y[test], scores["churn_probability"].to_numpy()))
+        for name, paths in ours.items():
+            scores = pd.read_csv(paths[k])
+            assert (scores["customerID"].to_numpy() == data.loc[test, "customerID"].to_numpy()).all()
+            qualities[name].append(judge(y[test], scores["churn_probability"].to_numpy()))
         for name, model in MODELS.items():
             pipeline = make_pipeline(encoder, model).fit(x[~test], y[~test])
             qualities[name].append(judge(y[test], pipeline.predict_proba(x[test])[:, 1]))

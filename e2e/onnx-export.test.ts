@@ -41,7 +41,7 @@ import { Random } from "../training/src/random.ts";
 const ROWS = 10_000;
 /** One cell in so many is emptied where it may be, or given a level that no model has seen. */
 const CHANGED_CELLS = 10;
-/** A sigmoid's logarithm and exponential may differ in their last bit. All else, the sum of leaf values too, is exact. */
+/** A sigmoid's logarithm and exponential may differ in their last bit. All else, at these sizes the sum of leaf values too, is exact. */
 const SIGMOID_TOLERANCE = 1e-15;
 
 const isMissing =

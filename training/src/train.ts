@@ -225,19 +225,19 @@ function tune(
 ): Promise<SearchResult<Judged & { readonly fitted: FittedForest }>> {
   let started = now();
   const onTrial = (trial: Trial, number: number): void => {
-    const { logLoss, gain, standardError } = trial;
-    const interval = { low: gain - 1.96 * standardError, high: gain + 1.96 * standardError };
-    log.info({ event: "tuning.tried", trial: number, ...trial.parameters, logLoss, gain }, "parameters tried");
+    const { parameters: tried, logLoss, gain, seconds } = trial;
+    const durationMs = Math.round(1000 * seconds);
+    log.info(
+      { event: "tuning.tried", trial: number, ...tried, logLoss: logLoss.value, gain: gain.value, durationMs },
+      "parameters tried",
+    );
     trackRun(tracking, log, {
       runId: newRunId(),
       name: `trial ${number}`,
       startTime: started.toISOString(),
       endTime: now().toISOString(),
-      params: { ...trial.parameters, seed, dataset },
-      metrics: {
-        out_of_bag_log_loss: { value: logLoss, low: logLoss, high: logLoss },
-        gain: { value: gain, ...interval },
-      },
+      params: { ...tried, seed, dataset },
+      metrics: { out_of_bag_log_loss: logLoss, gain },
       tags: { "mlflow.parentRunId": parentRunId },
     });
     started = now();

@@ -39,10 +39,10 @@ describe("the search", () => {
 
     assert.deepEqual(best.parameters, { ...DEFAULTS, minSamplesLeaf: 32, maxFeatures: 0.133 });
     assert(isComplete);
-    assert.equal(trials[0].gain, 0);
+    assert.equal(trials[0].gain.value, 0);
     const last = trials.find(({ parameters }) => parameters.minSamplesLeaf === 32 && parameters.maxFeatures === 0.133);
-    assert(Math.abs((last?.gain ?? 0) - (0.02 * 4 + 0.02 * Math.log2(0.3 / 0.133) ** 2)) < 1e-9);
-    assert((last?.standardError ?? 1) < 1e-9, "the same rows are as hard in every trial");
+    assert(Math.abs((last?.gain.value ?? 0) - (0.02 * 4 + 0.02 * Math.log2(0.3 / 0.133) ** 2)) < 1e-9);
+    assert((last?.gain.high ?? 1) - (last?.gain.low ?? 0) < 1e-9, "the same rows are as hard in every trial");
   });
 
   test("tries nothing twice, and takes more trees but never fewer", async () => {

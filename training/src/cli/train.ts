@@ -138,16 +138,17 @@ function tuningSummary({ manifest, trials }: TrainResult): string {
   const names = Object.keys(start.parameters) as (keyof ForestParameters)[];
   const changes = (parameters: ForestParameters): string[] =>
     names.filter((name) => parameters[name] !== start.parameters[name]).map((name) => `${name} ${parameters[name]}`);
-  const rows = trials.map(({ parameters, logLoss, gain, standardError, seconds }, i) => [
+  const rows = trials.map(({ parameters, logLoss, gain, seconds }, i) => [
     i === 0 ? "as given" : changes(parameters).join(", "),
-    logLoss.toFixed(4),
-    i === 0 ? "–" : `${gain.toFixed(4)} ± ${standardError.toFixed(4)}`,
+    logLoss.value.toFixed(4),
+    i === 0 ? "–" : gain.value.toFixed(4),
+    i === 0 ? "–" : `${gain.low.toFixed(4)} – ${gain.high.toFixed(4)}`,
     seconds.toFixed(1),
   ]);
   const chosen = changes(manifest.forest).join(", ") || "the parameters as given";
   const end = manifest.lineage.tuning?.isComplete ? "no further step helped" : "the time was up";
   return [
-    markdownTable([["parameters", "out-of-bag log-loss", "gain ± standard error", "seconds"], ...rows]),
+    markdownTable([["parameters", "out-of-bag log-loss", "gain", "95 % interval", "seconds"], ...rows]),
     "",
     `Tuning: ${chosen}; trials: ${trials.length}, ${end}.`,
   ].join("\n");

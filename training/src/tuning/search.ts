@@ -5,7 +5,7 @@
  * mean log-loss by more than its luck explains, and by enough to be worth having. Many trials each have a chance to be
  * lucky; who takes the lowest figure of them all takes the luck with it.
  */
-import type { ForestParameters } from "@churn/contract";
+import type { ForestParameters, Metric } from "@churn/contract";
 import { FOREST_PARAMETERS } from "../forest/parameters.ts";
 
 /** What a search needs to know of a forest that was tried. */
@@ -19,10 +19,9 @@ export interface Judged {
 export interface Trial {
   readonly parameters: ForestParameters;
   /** Mean log-loss of out-of-bag rows. */
-  readonly logLoss: number;
-  /** By how much it is lower than that of the parameters that the search started from, with its standard error. */
-  readonly gain: number;
-  readonly standardError: number;
+  readonly logLoss: Metric;
+  /** By how much it is lower than that of the parameters that the search started from, on the same rows. */
+  readonly gain: Metric;
   readonly seconds: number;
 }
 
@@ -78,7 +77,8 @@ export async function searchParameters<T extends Judged>(
     const judged = await judge(parameters);
     first ??= judged;
     const seconds = (clock() - begin) / 1000;
-    const trial = { parameters, logLoss: meanOf(judged.losses).mean, ...gainOver(first, judged), seconds };
+    const logLoss = withInterval(meanOf(judged.losses));
+    const trial = { parameters, logLoss, gain: withInterval(gainOver(first, judged)), seconds };
     trials.push(trial);
     onTrial(trial, trials.length);
     return judged;
@@ -95,7 +95,7 @@ export async function searchParameters<T extends Judged>(
           if (!isInRange(name, parameters[name]) || tried.has(JSON.stringify(parameters))) break;
           if (!hasTime()) return { best, trials, isComplete: false };
           const candidate = await run(parameters);
-          const { gain, standardError } = gainOver(best, candidate);
+          const { mean: gain, standardError } = gainOver(best, candidate);
           if (gain < MINIMUM_GAIN || gain < MARGIN * standardError) break;
           best = candidate;
           isMoving = true;
@@ -112,14 +112,23 @@ function isInRange(name: keyof ForestParameters, value: number): boolean {
   return value > 0 && value >= minimum && value <= maximum;
 }
 
+interface Mean {
+  readonly mean: number;
+  readonly standardError: number;
+}
+
+/** 95 %. */
+function withInterval({ mean, standardError }: Mean): Metric {
+  return { value: mean, low: mean - 1.96 * standardError, high: mean + 1.96 * standardError };
+}
+
 /** The mean difference of the losses of the same rows. */
-function gainOver(incumbent: Judged, candidate: Judged): { readonly gain: number; readonly standardError: number } {
-  const { mean, standardError } = meanOf(incumbent.losses.map((loss, row) => loss - candidate.losses[row]));
-  return { gain: mean, standardError };
+function gainOver(incumbent: Judged, candidate: Judged): Mean {
+  return meanOf(incumbent.losses.map((loss, row) => loss - candidate.losses[row]));
 }
 
 /** Of the values that are numbers. */
-function meanOf(values: Float64Array): { readonly mean: number; readonly standardError: number } {
+function meanOf(values: Float64Array): Mean {
   const present = values.filter((value) => !Number.isNaN(value));
   const mean = present.reduce((sum, value) => sum + value, 0) / present.length;
   const squares = present.reduce((sum, value) => sum + (value - mean) ** 2, 0);
