@@ -209,8 +209,7 @@ function readManifest(path: string, directory: string): ModelManifest {
     throw invalid(path, `${MANIFEST_FILE}: not valid JSON`, cause);
   }
   if (value?.formatVersion !== FORMAT_VERSION) {
-    const got = JSON.stringify(value?.formatVersion) ?? "none";
-    throw invalid(path, `${MANIFEST_FILE}: expected formatVersion ${FORMAT_VERSION}, got ${got}`);
+    throw invalid(path, `${MANIFEST_FILE}: ${formatFault(value?.formatVersion)}`);
   }
   const { contentSha256, version, files, features, encodings, threshold, lineage } = value;
   const isWhole =
@@ -222,12 +221,25 @@ function readManifest(path: string, directory: string): ModelManifest {
   if (!isWhole) throw invalid(path, `${MANIFEST_FILE}: incomplete`);
   const fault = calibrationFault(value.calibration);
   if (fault !== undefined) throw invalid(path, `${MANIFEST_FILE}: /calibration: ${fault}`);
+  const cut = value.threshold?.value;
+  if (!Number.isFinite(cut)) {
+    throw invalid(path, `${MANIFEST_FILE}: /threshold/value: expected a number, got ${describeValue(cut)}`);
+  }
   const expected = [FOREST_FILE, CARD_FILE].sort().join(", ");
   const got = Object.keys(files as object)
     .sort()
     .join(", ");
   if (got !== expected) throw invalid(path, `${MANIFEST_FILE}: expected the files ${expected}, got ${got || "none"}`);
   return value as ModelManifest;
+}
+
+/** Why a format cannot be read, and what to do. */
+function formatFault(version: unknown): string {
+  const fault = `expected formatVersion ${FORMAT_VERSION}, got ${JSON.stringify(version) ?? "none"}`;
+  if (typeof version !== "number") return fault;
+  return version < FORMAT_VERSION
+    ? `${fault}: an older churn wrote it: train the model anew`
+    : `${fault}: a newer churn wrote it: use that one`;
 }
 
 /** A specification in a model has the faults of a model. */

@@ -390,9 +390,20 @@ describe("reading a model refuses, in one line that names the file,", () => {
     test(`the format version ${got}`, () => {
       write();
       edit((manifest) => ({ ...manifest, formatVersion }));
-      invalid(new RegExp(`best_model: model\\.json: expected formatVersion 2, got ${got}$`));
+      invalid(new RegExp(`best_model: model\\.json: expected formatVersion 2, got ${got}`));
     });
   }
+
+  test("the format of another churn, with what to do", () => {
+    write();
+    for (const [formatVersion, advice] of [
+      [1, /an older churn wrote it: train the model anew$/],
+      [3, /a newer churn wrote it: use that one$/],
+    ] as const) {
+      edit((manifest) => ({ ...manifest, formatVersion }));
+      invalid(advice);
+    }
+  });
 
   for (const value of [null, [], "model", 1]) {
     test(`a model.json that is ${JSON.stringify(value)}`, () => {
@@ -442,6 +453,14 @@ describe("reading a model refuses, in one line that names the file,", () => {
   const FORGERIES: readonly (readonly [string, Record<string, unknown>, RegExp])[] = [
     ["features in another order", { features: CONTENT.features.toReversed() }, /model\.json: the features differ/],
     ["a category without an encoding", { encodings: {} }, /model\.json: no encoding for the category "plan"/],
+    [
+      "a calibration that falls",
+      { calibration: { method: "sigmoid", slope: -1, intercept: 0 } },
+      /\/calibration: .*-1/,
+    ],
+    ["no threshold's value", { threshold: {} }, /\/threshold\/value: expected a number, got undefined/],
+    ["a threshold in a text", { threshold: { value: "0.8" } }, /\/threshold\/value: expected a number, got "0\.8"/],
+    ["a threshold of null", { threshold: { value: null } }, /\/threshold\/value: expected a number, got null/],
     ["a specification with a fault", { dataset: { ...CONTENT.dataset, name: 7 } }, /model\.json: \/name: expected/],
     [
       "an unknown function",
