@@ -26,6 +26,7 @@
  *   Yu et al. 2022, "Linear TreeShap" (all leaves in one pass, by polynomials)
  */
 import { binOf, padCutPoints } from "./cut-points.ts";
+import { ChurnError } from "./errors.ts";
 import { type Forest, leafMark, leafValues } from "./forest.ts";
 import { gaussLegendre, type Quadrature } from "./quadrature.ts";
 import { MemoryLayout, startModule } from "./wasm-module.ts";
@@ -55,6 +56,9 @@ const RIGHT_IS_LEAF = 2;
 const LIES_RIGHT_OF_ABOVE = 4;
 const HAS_ABOVE = 8;
 
+/** A split names one of two inputs per feature in 16 bits. */
+const MOST_FEATURES = 2 ** 15;
+
 /** The state of the split above where there is none. */
 const FOLLOWED = 1;
 const NONE = -1;
@@ -78,10 +82,15 @@ export class TreeExplainer {
   readonly #weights: Float64Array;
   readonly #contributions: Float64Array; // nFeatures each
 
+  /** @throws CHURN_ERR_FOREST_LIMIT */
   constructor(forest: Forest) {
     const { treeOffsets, cutPoints, cutOffsets } = forest;
     const nTrees = treeOffsets.length - 1;
     this.nFeatures = cutOffsets.length - 1;
+    if (this.nFeatures > MOST_FEATURES) {
+      const message = `expected at most ${MOST_FEATURES} features to explain, got ${this.nFeatures}`;
+      throw new ChurnError("CHURN_ERR_FOREST_LIMIT", message);
+    }
     this.#cutPoints = Array.from({ length: this.nFeatures }, (_, f) =>
       padCutPoints(cutPoints.subarray(cutOffsets[f], cutOffsets[f + 1])),
     );
@@ -275,7 +284,7 @@ class SplitWriter {
 
 /** What lies above each split of a tree. */
 interface Paths {
-  readonly depth: Uint8Array;
+  readonly depth: Uint32Array;
   /** The nearest split above on the same feature, or `NONE`. */
   readonly above: Int32Array;
   /** 1 when this split lies on its right. */
@@ -292,7 +301,7 @@ function followPaths(nodes: Uint8Array | Uint16Array, nodeOf: Uint32Array, rows:
   const above = new Int32Array(n).fill(NONE);
   const aboveSide = new Uint8Array(n);
   const aboveShare = new Float64Array(n).fill(1);
-  const depth = new Uint8Array(n);
+  const depth = new Uint32Array(n);
   const features = new Uint16Array(n); // on the path down to, and with, each split
   let mostFeatures = 0;
   const parentOf = (node: number): number => (node - 1) >> 1; // the split whose child a node is

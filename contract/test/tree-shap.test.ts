@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
 import { describe, test } from "node:test";
 import fc from "fast-check";
-import { type Forest, ForestKernel, leafMark, leafValues, TreeExplainer } from "../src/index.ts";
+import { type Forest, ForestKernel, featureArray, leafMark, leafValues, TreeExplainer } from "../src/index.ts";
 import { randomForest, type Shape, seededRandom } from "./random-forest.ts";
 
 /** A tree with the rows of its nodes, read as `forest.ts` describes it. */
@@ -194,4 +194,32 @@ test("a forest of single leaves has a base value and no contributions", () => {
   });
 
   assert.deepEqual([explainer.baseValue, ...explainer.explain(Float32Array.of(3))], [0.375, 0]);
+});
+
+/** One tree that is a chain: each split has a leaf on its left. */
+function chain(nSplits: number, nFeatures: number): Forest {
+  const feature = featureArray(2 * nSplits + 1, nFeatures).fill(leafMark(featureArray(0, nFeatures)));
+  for (let k = 0; k < nSplits; k++) feature[2 * k] = nFeatures - 1 - (k % Math.min(3, nFeatures));
+  return {
+    treeOffsets: Uint32Array.of(0, 2 * nSplits + 1),
+    feature,
+    cut: Uint8Array.from({ length: nSplits }, (_, k) => k % 2),
+    missingRight: new Uint8Array(nSplits).fill(1),
+    count: new Uint16Array(nSplits + 1).fill(2),
+    churners: Uint16Array.from({ length: nSplits + 1 }, (_, leaf) => leaf % 3),
+    cutPoints: Float32Array.from({ length: 2 * nFeatures }, (_, i) => i % 2),
+    cutOffsets: Uint32Array.from({ length: nFeatures + 1 }, (_, f) => 2 * f),
+  };
+}
+
+test("contributions sum to the score in trees as deep, and of as many features, as a file can hold", () => {
+  for (const forest of [chain(300, 3), chain(20, 32_768)]) {
+    const [explainer, kernel] = [new TreeExplainer(forest), new ForestKernel(forest)];
+    for (const value of [9, -1, Number.NaN]) {
+      const x = new Float32Array(explainer.nFeatures).fill(value);
+      const sum = explainer.explain(x).reduce((total, contribution) => total + contribution, explainer.baseValue);
+      assert(Math.abs(sum - kernel.predictProba(x)) < 1e-12, `${sum}, ${kernel.predictProba(x)}`);
+    }
+  }
+  assert.throws(() => new TreeExplainer(chain(20, 32_769)), { code: "CHURN_ERR_FOREST_LIMIT" });
 });
