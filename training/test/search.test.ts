@@ -90,6 +90,26 @@ describe("the search", () => {
     assert(tried.every(({ maxFeatures }) => Number.isInteger(maxFeatures)));
   });
 
+  test("keeps a share of features a share, however much more of them help", async () => {
+    const { judge, tried } = judgeBy(({ maxFeatures }) => (maxFeatures < 1 ? -maxFeatures : 0));
+
+    const { best } = await searchParameters(DEFAULTS, judge, ALWAYS);
+
+    assert.equal(best.parameters.maxFeatures, 0.99);
+    assert(tried.every(({ maxFeatures }) => maxFeatures < 1));
+  });
+
+  test("keeps what it was given where no row has an out-of-bag score", async () => {
+    const judge = async (parameters: ForestParameters): Promise<Judged> => ({
+      parameters,
+      losses: new Float64Array(10).fill(Number.NaN),
+    });
+
+    const { best } = await searchParameters(DEFAULTS, judge, ALWAYS);
+
+    assert.deepEqual(best.parameters, DEFAULTS);
+  });
+
   test("starts no trial when the time is up, but one at least", async () => {
     for (const allowed of [0, 3]) {
       const { judge, tried } = judgeBy(bowl({ minSamplesLeaf: 256 }));

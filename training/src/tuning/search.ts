@@ -56,10 +56,13 @@ const STEPS: readonly (readonly [keyof ForestParameters, readonly Step[]])[] = [
   ["nEstimators", [(trees) => 2 * trees]],
 ];
 
+/** As a share, nearly all features: 1 would be a count. */
+const GREATEST_SHARE = 0.99;
+
 /** Below 1 it is a share, which stays one; from 1 on a count. */
 function scaled(features: number, factor: number): number {
   if (features >= 1) return Math.max(1, Math.round(features * factor));
-  return Number((features * factor).toPrecision(3));
+  return Math.min(GREATEST_SHARE, Number((features * factor).toPrecision(3)));
 }
 
 /** @param judge Fits a forest. */
@@ -96,7 +99,8 @@ export async function searchParameters<T extends Judged>(
           if (!hasTime()) return { best, trials, isComplete: false };
           const candidate = await run(parameters);
           const { mean: gain, standardError } = gainOver(best, candidate);
-          if (gain < MINIMUM_GAIN || gain < MARGIN * standardError) break;
+          const helps = gain >= MINIMUM_GAIN && gain >= MARGIN * standardError; // not where there is nothing to compare
+          if (!helps) break;
           best = candidate;
           isMoving = true;
         }
