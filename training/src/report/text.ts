@@ -15,7 +15,6 @@ export const METRIC_LABELS = {
   profit_per_customer: "Profit per customer",
 } as const;
 
-/** What a model is compared with. Contacting no one is not among them here: its profit is 0. */
 /** Whose metrics stand beside the model's, in this order. */
 export const PREDICTOR_LABELS = {
   base_rate: "base rate",
