@@ -136,7 +136,7 @@ async function solve(problem: Problem, change: Change): Promise<Result> {
   const parameters = { ...DEFAULT_FOREST_PARAMETERS, ...change };
   const { forest, outOfBagScores } = await fitForest(columns, labels, parameters, { seed: SEED });
   const seconds = (performance.now() - start) / 1000;
-  const calibrate = calibrator(chooseCalibration({ scores: outOfBagScores, labels }, SEED));
+  const calibrate = calibrator(chooseCalibration({ scores: outOfBagScores, labels }, SEED).calibration);
   const scores = new ForestKernel(forest).predictColumns(judgeColumns, judgeLabels.length).map(calibrate);
   const { roc_auc, log_loss } = computeMetrics({ scores, labels: judgeLabels }, { threshold: 0.5 }, SEED);
   return { auc: roc_auc.value, logLoss: log_loss.value, seconds, megabytes: encodeForest(forest).length / 1e6 };

@@ -18,12 +18,12 @@ A random forest that gives the probability that a customer churns (${churn}${hor
 data set \`${dataset.name}\`. ${dataset.description ?? ""}
 
 - Trees: ${forest.nEstimators}, depth at most ${forest.maxDepth}, at least ${forest.minSamplesLeaf} rows in a leaf, ${forest.nNodes} nodes.
-- Probabilities are the mean of the trees' leaf rates, calibrated on out-of-bag scores.
+- A score is the mean of the trees' leaf rates; from it to a probability, calibration: ${manifest.calibration.method}.
 - A customer is predicted to churn from P = ${threshold.value.toFixed(4)} up: ${threshold.reason}.
 
 ## Data
-${data.rows} customers, of whom ${data.trainingRows} were trained on and ${data.rows - data.trainingRows} held out (chosen by a hash of the
-customer key). sha256 of the data: \`${data.sha256}\`.
+${data.rows} customers, of whom ${data.trainingRows} were trained on and ${data.rows - data.trainingRows} held out (chosen by a
+hash of the ${data.splitBy === "row" ? "row number, as there is no key in every row" : "customer key"}). sha256 of the data: \`${data.sha256}\`.
 
 ## How good it is
 On the held-out customers, with 95 % bootstrap intervals:

@@ -33,7 +33,7 @@ import { profileFeatures, typicalCustomer } from "./profile.ts";
 import { championVersion, checkLedger, recordReplacement } from "./registry/ledger.ts";
 import { checkReportPath } from "./report/path.ts";
 import { checkPlace } from "./staged-output.ts";
-import { newRunId, type TrackingTarget, trackRun } from "./tracking/run.ts";
+import { newRunId, type Run, type TrackingTarget, trackRun } from "./tracking/run.ts";
 import { reportTraining } from "./training-report.ts";
 import type { Judged, SearchResult, Trial } from "./tuning/search.ts";
 import { tuneForest } from "./tuning/tune.ts";
@@ -109,7 +109,9 @@ export async function train(options: TrainOptions): Promise<TrainResult> {
   const fitStarted = now();
   const { training, holdout } = splitSamples(set);
   const runId = newRunId();
-  const tuned = options.tune && (await tune(training, runId, dataset.name, options.tune, options));
+  const trialRuns: Run[] = []; // written after that of the training, which they stand under
+  const tuned =
+    options.tune && (await tune(training, options.tune, trialRuns, { ...options, runId, dataset: dataset.name }));
   const parameters = tuned?.best.parameters ?? options.parameters;
   const { forest, kernel, outOfBagScores } =
     tuned?.best.fitted ??
@@ -125,7 +127,7 @@ export async function train(options: TrainOptions): Promise<TrainResult> {
   onProgress("scoring the held-out customers");
   const evaluationStarted = now();
   const trainingChurners = training.labels.reduce((sum, label) => sum + label, 0);
-  const calibration = chooseCalibration({ scores: outOfBagScores, labels: training.labels }, seed);
+  const { calibration } = chooseCalibration({ scores: outOfBagScores, labels: training.labels }, seed);
   const calibrate = calibrator(calibration);
   const outOfBag = { scores: outOfBagScores.map(calibrate), labels: training.labels };
   const threshold = chooseThreshold(outOfBag, dataset.economics, seed);
@@ -183,6 +185,7 @@ export async function train(options: TrainOptions): Promise<TrainResult> {
   const previousVersion = championVersion(options.out);
   const manifest = writeModelDirectory(options.out, content, forest, describeModel);
   const run = track(manifest, runId, started, options);
+  for (const trial of trialRuns) trackRun(options.tracking, log, trial);
   if (previousVersion !== undefined) recordReplacement(options.out, manifest, previousVersion, "churn train");
   onProgress("drawing the report");
   const outcome = { model: { manifest, features, forest }, source, set, holdout, scores, forestScores, heldOut };
@@ -215,13 +218,24 @@ async function scoreSample(kernel: ForestKernel, { rows, columns }: Sample): Pro
   return scores;
 }
 
-/** Other parameters than those given, where they are better; each trial is a run under that of the training. */
+/** Other parameters than those given, where they are better. @param runs Gets one per trial, under that of the training. */
 function tune(
   training: Sample,
-  parentRunId: string,
-  dataset: string,
   { seconds }: { readonly seconds: number },
-  { parameters, seed, nJobs, tracking, now, log, onProgress = () => {} }: TrainOptions,
+  runs: Run[],
+  {
+    parameters,
+    seed,
+    nJobs,
+    kernel,
+    dataset,
+    runId,
+    now,
+    log,
+    onProgress = () => {},
+  }: TrainOptions & {
+    readonly runId: string;
+  },
 ): Promise<SearchResult<Judged & { readonly fitted: FittedForest }>> {
   let started = now();
   const onTrial = (trial: Trial, number: number): void => {
@@ -231,18 +245,18 @@ function tune(
       { event: "tuning.tried", trial: number, ...tried, logLoss: logLoss.value, gain: gain.value, durationMs },
       "parameters tried",
     );
-    trackRun(tracking, log, {
+    runs.push({
       runId: newRunId(),
       name: `trial ${number}`,
       startTime: started.toISOString(),
       endTime: now().toISOString(),
       params: { ...tried, seed, dataset },
       metrics: { out_of_bag_log_loss: logLoss, gain },
-      tags: { "mlflow.parentRunId": parentRunId },
+      tags: { "mlflow.parentRunId": runId },
     });
     started = now();
   };
-  return tuneForest(training, parameters, { seed, nJobs, seconds, now, onProgress, onTrial });
+  return tuneForest(training, parameters, { seed, nJobs, kernel, seconds, now, onProgress, onTrial });
 }
 
 function track(manifest: ModelManifest, runId: string, started: Date, options: TrainOptions): string | null {

@@ -74,7 +74,7 @@ const stepped = (score: number): number => (score < 0.4 ? 0.1 : score < 0.45 ? 0
 
 describe("the calibration that is chosen", () => {
   test("is a sigmoid near the one that made the outcomes", () => {
-    const chosen = chooseCalibration(drawn(20_000, sharper, 1), 1);
+    const { calibration: chosen } = chooseCalibration(drawn(20_000, sharper, 1), 1);
 
     assert(chosen.method === "sigmoid");
     near(chosen.slope, 1.5, 0.1);
@@ -91,14 +91,14 @@ describe("the calibration that is chosen", () => {
         chooseCalibration(
           drawn(2000, (s) => s, seed),
           seed,
-        ).method,
+        ).calibration.method,
     );
 
     assert(methods.filter((method) => method === "none").length > 12, methods.join());
   });
 
   test("is isotonic where very many rows show what no sigmoid can follow", () => {
-    const chosen = chooseCalibration(drawn(60_000, stepped, 2), 2);
+    const { calibration: chosen } = chooseCalibration(drawn(60_000, stepped, 2), 2);
 
     assert.equal(chosen.method, "isotonic");
     const calibrate = calibrator(chosen);
@@ -106,14 +106,22 @@ describe("the calibration that is chosen", () => {
   });
 
   test("is not isotonic, however many rows, where a sigmoid tells the truth", () => {
-    const { method, logLoss } = chooseCalibration(drawn(60_000, sharper, 3), 3);
+    const { method, logLoss } = chooseCalibration(drawn(60_000, sharper, 3), 3).calibration;
 
     assert.equal(method, "sigmoid");
     assert(logLoss.isotonic !== undefined);
   });
 
+  test("comes with each row's loss under a calibration that has not seen it", () => {
+    const { calibration, losses } = chooseCalibration(drawn(60_000, stepped, 6), 6);
+
+    const mean = losses.reduce((sum, loss) => sum + loss, 0) / losses.length;
+    assert.equal(calibration.method, "isotonic");
+    near(mean, calibration.logLoss.isotonic ?? 0, 1e-12);
+  });
+
   test("is none for few rows, and says why", () => {
-    const { method, logLoss, reason } = chooseCalibration(drawn(300, sharper, 4), 4);
+    const { method, logLoss, reason } = chooseCalibration(drawn(300, sharper, 4), 4).calibration;
 
     assert.deepEqual([method, logLoss], ["none", {}]);
     assert.match(reason, /takes 500 out-of-bag rows and 50 of either outcome, got 300 and \d+/);
@@ -126,6 +134,8 @@ describe("the calibration that is chosen", () => {
       labels: Uint8Array.from([...labels, 1, 0]),
     };
 
-    assert.deepEqual(chooseCalibration(padded, 5), chooseCalibration({ scores, labels }, 5));
+    const [whole, own] = [chooseCalibration(padded, 5), chooseCalibration({ scores, labels }, 5)];
+    assert.deepEqual(whole.calibration, own.calibration);
+    assert.deepEqual(whole.losses, Float64Array.from([...own.losses, Number.NaN, Number.NaN]));
   });
 });

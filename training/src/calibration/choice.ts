@@ -29,28 +29,39 @@ const FITS: Readonly<Record<CalibrationMethod, Fit>> = {
   isotonic: ({ scores, labels }) => fitIsotonic(scores, labels),
 };
 
+export interface Choice {
+  readonly calibration: ModelCalibration;
+  /** Log-loss of each row under a calibration that has not seen it; NaN for rows without a score. */
+  readonly losses: Float64Array;
+}
+
 /** @param scored Scores of rows that the trees have not fitted; rows with a NaN score are left out. */
-export function chooseCalibration(scored: Scored, seed: number): ModelCalibration {
+export function chooseCalibration(scored: Scored, seed: number): Choice {
   const rows = rowsWhere(scored.scores.length, (row) => !Number.isNaN(scored.scores[row]));
   const { scores, labels } = rowsOf(scored, rows);
   const churners = labels.reduce((sum, label) => sum + label, 0);
   const rarer = Math.min(churners, rows.length - churners);
   if (rows.length < MINIMUM_ROWS || rarer < MINIMUM_CHURNERS) {
     const reason = `learning one takes ${MINIMUM_ROWS} out-of-bag rows and ${MINIMUM_CHURNERS} of either outcome, got ${rows.length} and ${rarer}`;
-    return { method: "none", logLoss: {}, reason };
+    const losses = scored.scores.map((score, row) => logLossOf(score, scored.labels[row])); // NaN of NaN
+    return { calibration: { method: "none", logLoss: {}, reason }, losses };
   }
   const methods: CalibrationMethod[] = ["none", "sigmoid"];
   if (rows.length >= ISOTONIC_MINIMUM_ROWS) methods.push("isotonic");
-  const losses = crossValidate({ scores, labels }, methods, seed);
+  const fitted = new Map(methods.map((method) => [method, FITS[method]({ scores, labels })]));
+  const losses = crossValidate(
+    { scores, labels },
+    methods.filter((method) => fitted.get(method)),
+    seed,
+  );
   const method = best(losses);
-  const calibration = FITS[method]({ scores, labels }) ?? ({ method: "none" } as const);
   const logLoss = Object.fromEntries([...losses].map(([name, values]) => [name, mean(values)]));
   const figures = Object.entries(logLoss).map(([name, value]) => `${name} ${value.toFixed(4)}`);
-  return {
-    ...calibration,
-    logLoss,
-    reason: `log-loss in ${FOLDS}-fold cross-validation on ${rows.length} out-of-bag scores: ${figures.join(", ")}`,
-  };
+  const reason = `log-loss in ${FOLDS}-fold cross-validation on ${rows.length} out-of-bag scores: ${figures.join(", ")}`;
+  const chosen = losses.get(method) as Float64Array;
+  const spread = new Float64Array(scored.scores.length).fill(Number.NaN);
+  for (const [i, row] of rows.entries()) spread[row] = chosen[i];
+  return { calibration: { ...(fitted.get(method) as Calibration), logLoss, reason }, losses: spread };
 }
 
 /** Per method, the loss of each row under a calibration that has not seen it; without those that cannot be fitted. */

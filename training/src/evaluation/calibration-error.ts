@@ -7,6 +7,7 @@
  *
  * @source Kumar, Liang & Ma 2019, "Verified Uncertainty Calibration"; Bröcker 2012; Roelofs et al. 2022
  */
+import { setImmediate as turn } from "node:timers/promises";
 import type { CalibrationError } from "@churn/contract";
 import { take } from "../data/training-set.ts";
 import { descendingOrder } from "../radix-sort.ts";
@@ -15,6 +16,7 @@ import type { Scored } from "./metrics.ts";
 
 const BINS = 15;
 const NOISE_DRAWS = 200;
+const DRAWS_PER_TURN = 10;
 /** A stream that no resample draws from. */
 const NOISE_STREAM = -5;
 
@@ -51,17 +53,20 @@ export function rmsCalibrationError(
 }
 
 /** The mean distance, and what it would be if the outcomes came with just the probabilities that the scores say. */
-export function calibrationError({ scores, labels }: Scored, seed: number): CalibrationError {
+export async function calibrationError({ scores, labels }: Scored, seed: number): Promise<CalibrationError> {
   const order = descendingOrder(scores);
   const sortedScores = take(scores, order);
   const ones = new Uint8Array(sortedScores.length).fill(1);
   const ece = (outcomes: Uint8Array): number => meanDistance(fillBins(sortedScores, outcomes, ones));
   const drawn = new Uint8Array(sortedScores.length);
-  const noise = Float64Array.from({ length: NOISE_DRAWS }, (_, draw) => {
+  const noise = new Float64Array(NOISE_DRAWS);
+  for (let draw = 0; draw < NOISE_DRAWS; draw++) {
+    if (draw % DRAWS_PER_TURN === 0) await turn(); // so that progress can be shown, and a signal be seen
     const random = new Random(seed, NOISE_STREAM, draw);
     for (let row = 0; row < drawn.length; row++) drawn[row] = +(random.uniform() < sortedScores[row]);
-    return ece(drawn);
-  }).sort();
+    noise[draw] = ece(drawn);
+  }
+  noise.sort();
   return {
     ece: ece(take(labels, order)),
     noise: {

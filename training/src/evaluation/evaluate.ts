@@ -54,7 +54,7 @@ export async function evaluate(holdout: Sample, scores: Float64Array, context: E
   return {
     metrics: await measure(scores, labels),
     confusionMatrix: confusionMatrix({ scores, labels }, threshold),
-    calibrationError: calibrationError({ scores, labels }, seed),
+    calibrationError: await calibrationError({ scores, labels }, seed),
     ...(forestScores && { uncalibrated: await measure(forestScores, labels) }),
     baselines: {
       base_rate: guess,

@@ -2,13 +2,12 @@
  * Tuning: forests with other parameters, each a tracked run, judged by rows that their own trees have not seen.
  *
  * The holdout takes no part, so its verdict on the model stays honest. A trial's loss is that of calibrated out-of-bag
- * scores, as the model's would be.
+ * scores, as the model's would be, each under a calibration that has not seen it.
  */
-import { calibrator, type ForestParameters } from "@churn/contract";
+import type { ForestParameters } from "@churn/contract";
 import { chooseCalibration } from "../calibration/choice.ts";
 import type { Sample } from "../data/training-set.ts";
-import { logLossOf } from "../evaluation/metrics.ts";
-import { type FittedForest, fitForest } from "../forest/random-forest.ts";
+import { type FitOptions, type FittedForest, fitForest } from "../forest/random-forest.ts";
 import { type Judged, type SearchResult, searchParameters, type Trial } from "./search.ts";
 
 interface JudgedForest extends Judged {
@@ -18,6 +17,7 @@ interface JudgedForest extends Judged {
 export interface TuneOptions {
   readonly seed: number;
   readonly nJobs?: number | undefined;
+  readonly kernel?: FitOptions["kernel"];
   /** No trial starts after so many seconds. */
   readonly seconds: number;
   readonly now: () => Date;
@@ -29,7 +29,7 @@ export interface TuneOptions {
 export async function tuneForest(
   { columns, labels }: Sample,
   start: ForestParameters,
-  { seed, nJobs, seconds, now, onProgress, onTrial }: TuneOptions,
+  { seed, nJobs, kernel, seconds, now, onProgress, onTrial }: TuneOptions,
 ): Promise<SearchResult<JudgedForest>> {
   const clock = (): number => now().getTime();
   const deadline = clock() + 1000 * seconds;
@@ -39,12 +39,10 @@ export async function tuneForest(
     const fitted = await fitForest(columns, labels, parameters, {
       seed,
       nJobs,
+      kernel,
       onProgress: (done) => onProgress(`tuning: trial ${number}, tree ${done} of ${parameters.nEstimators}`),
     });
-    const calibrate = calibrator(chooseCalibration({ scores: fitted.outOfBagScores, labels }, seed));
-    const losses = fitted.outOfBagScores.map((score, row) => {
-      return Number.isNaN(score) ? score : logLossOf(calibrate(score), labels[row]);
-    });
+    const { losses } = chooseCalibration({ scores: fitted.outOfBagScores, labels }, seed);
     return { parameters, fitted, losses };
   };
   return searchParameters(start, judge, { clock, hasTime: () => clock() < deadline, onTrial });
