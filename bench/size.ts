@@ -99,8 +99,9 @@ function report(runs: readonly Run[]): boolean {
   return checks.every(({ holds }) => holds);
 }
 
-const runOf = (runs: readonly Run[], command: string, rows: number): Run =>
-  runs.find((run) => run.command === command && run.rows === rows) as Run;
+function runOf(runs: readonly Run[], command: string, rows: number): Run {
+  return runs.find((run) => run.command === command && run.rows === rows) as Run;
+}
 
 /** What training's memory grows by, in words. */
 function trainingGrowth(runs: readonly Run[]): string {
