@@ -12,7 +12,6 @@ import type { CalibrationError } from "@churn/contract";
 import { take } from "../data/training-set.ts";
 import { descendingOrder } from "../radix-sort.ts";
 import { Random } from "../random.ts";
-import type { Scored } from "./metrics.ts";
 
 const BINS = 15;
 const NOISE_DRAWS = 200;
@@ -53,7 +52,10 @@ export function rmsCalibrationError(
 }
 
 /** The mean distance, and what it would be if the outcomes came with just the probabilities that the scores say. */
-export async function calibrationError({ scores, labels }: Scored, seed: number): Promise<CalibrationError> {
+export async function calibrationError(
+  { scores, labels }: { readonly scores: Float64Array; readonly labels: Uint8Array },
+  seed: number,
+): Promise<CalibrationError> {
   const order = descendingOrder(scores);
   const sortedScores = take(scores, order);
   const ones = new Uint8Array(sortedScores.length).fill(1);
