@@ -14,6 +14,7 @@ import { type Evaluation, evaluate } from "./evaluation/evaluate.ts";
 import { explainModel, type ModelExplanation } from "./evaluation/explanation.ts";
 import { importanceSample } from "./evaluation/importance.ts";
 import { profileFeatures } from "./profile.ts";
+import { drawCharts } from "./report/charts.ts";
 import type { ReportContent } from "./report/content.ts";
 import { evaluationNotes } from "./report/notes.ts";
 import { renderReport } from "./report/page.ts";
@@ -66,7 +67,7 @@ export async function evaluateModel(options: EvaluateOptions): Promise<EvaluateR
   try {
     const { result, report } = await judge(model, source, options);
     options.onProgress?.("drawing the report");
-    output.write(await renderReport(report));
+    output.write(renderReport(report, await drawCharts(report)));
     return result;
   } catch (error) {
     output.discard();

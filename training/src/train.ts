@@ -1,8 +1,9 @@
 /**
  * Training, from data to a model directory, as one readable sequence:
  *
- *     read ─▶ split ─▶ fit ─▶ calibration, threshold (out-of-bag) ─▶ metrics (holdout) ─▶ model directory ─▶ ledger, run, report
+ *     read ─▶ split ─▶ fit ─▶ calibration, threshold (out-of-bag) ─▶ metrics (holdout) ─▶ model directory ─▶ ledger, report, run
  */
+import { availableParallelism } from "node:os";
 import { setImmediate as turn } from "node:timers/promises";
 import {
   calibrator,
@@ -28,12 +29,16 @@ import { type FittedForest, fitForest } from "./forest/random-forest.ts";
 import type { KernelName } from "./forest/tree-kernel.ts";
 import { describeCode, describeEngine } from "./lineage.ts";
 import type { Logger } from "./logger.ts";
+import { startModelFolder } from "./mlflow/model-folder-thread.ts";
 import { describeModel } from "./model-card.ts";
 import { profileFeatures, typicalCustomer } from "./profile.ts";
 import { championVersion, checkLedger, recordReplacement } from "./registry/ledger.ts";
 import { checkReportPath } from "./report/path.ts";
 import { checkPlace } from "./staged-output.ts";
-import { newRunId, type Run, type TrackingTarget, trackRun } from "./tracking/run.ts";
+import { newRunId, type Run } from "./tracking/run.ts";
+import type { TrackingTarget } from "./tracking/target.ts";
+import { type TrackedRun, trackRuns } from "./tracking/tracker.ts";
+import { trainingRun, trialRun } from "./tracking/training-run.ts";
 import { reportTraining } from "./training-report.ts";
 import type { Judged, SearchResult, Trial } from "./tuning/search.ts";
 import { tuneForest } from "./tuning/tune.ts";
@@ -42,7 +47,7 @@ import { tuneForest } from "./tuning/tune.ts";
 const STEP_ROWS = 32_768;
 
 /** The name under which a registry knows the model. */
-const MODEL_NAME = "churn";
+export const MODEL_NAME = "churn";
 
 export interface TrainOptions {
   readonly dataset: string;
@@ -57,6 +62,10 @@ export interface TrainOptions {
   /** As in `FitOptions`. */
   readonly kernel?: KernelName | undefined;
   readonly tracking: TrackingTarget;
+  /** Name of the run; it has the model's version in it without one. */
+  readonly runName?: string | undefined;
+  /** Whether the model becomes a version of the registered model, and its challenger. */
+  readonly register?: boolean | undefined;
   /** An .html file for the report of the holdout; none without it. */
   readonly report?: string | undefined;
   readonly now: () => Date;
@@ -67,7 +76,8 @@ export interface TrainOptions {
 export interface TrainResult {
   readonly manifest: ModelManifest;
   readonly directory: string;
-  readonly run: string | null;
+  /** Null when it could not be written. */
+  readonly run: TrackedRun | null;
   /** Null when none was asked for or it could not be written. */
   readonly report: string | null;
   /** With `tune`: what was tried, the given parameters first. */
@@ -109,11 +119,11 @@ export async function train(options: TrainOptions): Promise<TrainResult> {
   const fitStarted = now();
   const { training, holdout } = splitSamples(set);
   const runId = newRunId();
-  const trialRuns: Run[] = []; // written after that of the training, which they stand under
+  const trialRuns: Run[] = []; // recorded after that of the training, which they stand under
   const tuned =
     options.tune && (await tune(training, options.tune, trialRuns, { ...options, runId, dataset: dataset.name }));
   const parameters = tuned?.best.parameters ?? options.parameters;
-  const { forest, kernel, outOfBagScores } =
+  const { forest, kernel, outOfBagScores, outOfBagCurve } =
     tuned?.best.fitted ??
     (await fitForest(training.columns, training.labels, parameters, {
       seed,
@@ -127,7 +137,7 @@ export async function train(options: TrainOptions): Promise<TrainResult> {
   onProgress("scoring the held-out customers");
   const evaluationStarted = now();
   const trainingChurners = training.labels.reduce((sum, label) => sum + label, 0);
-  const { calibration } = chooseCalibration({ scores: outOfBagScores, labels: training.labels }, seed);
+  const { calibration, foldLogLoss } = chooseCalibration({ scores: outOfBagScores, labels: training.labels }, seed);
   const calibrate = calibrator(calibration);
   const outOfBag = { scores: outOfBagScores.map(calibrate), labels: training.labels };
   const threshold = chooseThreshold(outOfBag, dataset.economics, seed);
@@ -184,12 +194,34 @@ export async function train(options: TrainOptions): Promise<TrainResult> {
 
   const previousVersion = championVersion(options.out);
   const manifest = writeModelDirectory(options.out, content, forest, describeModel);
-  const run = track(manifest, runId, started, options);
-  for (const trial of trialRuns) trackRun(options.tracking, log, trial);
+  const modelFolder = startModelFolder(options.out, manifest.version);
   if (previousVersion !== undefined) recordReplacement(options.out, manifest, previousVersion, "churn train");
   onProgress("drawing the report");
   const outcome = { model: { manifest, features, forest }, source, set, holdout, scores, forestScores, heldOut };
   const report = options.report === undefined ? null : await reportTraining(options.report, outcome, log);
+  onProgress("recording the run");
+  const modelFiles = await modelFolder.catch((error) => {
+    log.warn({ event: "tracking.modelless", err: error }, "the run is recorded without its model");
+    return undefined;
+  });
+  const run = await trackRuns(options.tracking, log, [
+    trainingRun({
+      runId,
+      name: options.runName,
+      manifest,
+      directory: options.out,
+      started,
+      ended: now(),
+      settings: { n_jobs: options.nJobs ?? availableParallelism(), tune: options.tune?.seconds ?? false },
+      data: source.path,
+      outOfBagCurve,
+      foldLogLoss,
+      report,
+      modelFiles,
+      register: options.register ?? false,
+    }),
+    ...trialRuns,
+  ]);
   const durationMs = since(started, now);
   log.info(
     { event: "train.finished", modelVersion: manifest.version, modelSha256: manifest.contentSha256, durationMs },
@@ -199,7 +231,7 @@ export async function train(options: TrainOptions): Promise<TrainResult> {
     manifest,
     directory: options.out,
     run,
-    report,
+    report: report?.path ?? null,
     trials: tuned?.trials ?? [],
     findings: set.findings,
     extraColumns,
@@ -245,35 +277,11 @@ function tune(
       { event: "tuning.tried", trial: number, ...tried, logLoss: logLoss.value, gain: gain.value, durationMs },
       "parameters tried",
     );
-    runs.push({
-      runId: newRunId(),
-      name: `trial ${number}`,
-      startTime: started.toISOString(),
-      endTime: now().toISOString(),
-      params: { ...tried, seed, dataset },
-      metrics: { out_of_bag_log_loss: logLoss, gain },
-      tags: { "mlflow.parentRunId": runId },
-    });
+    const settings = { seed, dataset };
+    runs.push(trialRun(trial, { number, parentRunId: runId, started, ended: now(), settings }));
     started = now();
   };
   return tuneForest(training, parameters, { seed, nJobs, kernel, seconds, now, onProgress, onTrial });
-}
-
-function track(manifest: ModelManifest, runId: string, started: Date, options: TrainOptions): string | null {
-  const { tracking, seed, log, now } = options;
-  if (tracking.warning !== undefined) log.warn({ event: "tracking.redirected" }, tracking.warning);
-  const { version, metrics, lineage, contentSha256 } = manifest;
-  const { nNodes: _, ...parameters } = manifest.forest;
-  return trackRun(tracking, log, {
-    runId,
-    name: `train ${version}`,
-    startTime: started.toISOString(),
-    endTime: now().toISOString(),
-    params: { ...parameters, seed, dataset: manifest.dataset.name },
-    metrics,
-    tags: { modelVersion: version, contentSha256 },
-    lineage,
-  });
 }
 
 function since(start: Date, now: () => Date): number {

@@ -6,9 +6,11 @@ import { Model, type ModelFiles } from "@churn/contract";
 import type { RowSample } from "./data/row-sample.ts";
 import type { DataSource } from "./data/source.ts";
 import type { Sample, TrainingSet } from "./data/training-set.ts";
-import { explainModel } from "./evaluation/explanation.ts";
+import { explainModel, type ModelExplanation } from "./evaluation/explanation.ts";
 import type { Logger } from "./logger.ts";
 import { profileFeatures } from "./profile.ts";
+import { type DrawnChart, drawCharts } from "./report/charts.ts";
+import type { ReportContent } from "./report/content.ts";
 import { evaluationNotes } from "./report/notes.ts";
 import { renderReport } from "./report/page.ts";
 import { stageOutput } from "./staged-output.ts";
@@ -26,33 +28,48 @@ export interface TrainingOutcome {
   readonly heldOut: RowSample;
 }
 
-/** @returns the report's path, or null when it could not be written */
-export async function reportTraining(path: string, outcome: TrainingOutcome, log: Logger): Promise<string | null> {
+/** A report that has been written, and what is in it. */
+export interface TrainingReport {
+  readonly path: string;
+  readonly html: string;
+  readonly charts: readonly DrawnChart[];
+  readonly explanation: ModelExplanation;
+}
+
+/** @returns null when it could not be written */
+export async function reportTraining(
+  path: string,
+  outcome: TrainingOutcome,
+  log: Logger,
+): Promise<TrainingReport | null> {
   const start = performance.now();
   try {
     const output = stageOutput(path);
     try {
-      output.write(await renderTraining(outcome));
+      const content = await contentOf(outcome);
+      const charts = await drawCharts(content);
+      const html = renderReport(content, charts);
+      output.write(html);
+      const durationMs = Math.round(performance.now() - start);
+      log.info({ event: "report.written", report: path, durationMs }, "report written");
+      return { path, html, charts, explanation: content.explanation };
     } catch (error) {
       output.discard();
       throw error;
     }
-    const durationMs = Math.round(performance.now() - start);
-    log.info({ event: "report.written", report: path, durationMs }, "report written");
-    return path;
   } catch (error) {
     log.warn({ event: "report.failed", report: path, err: error }, "no report was written");
     return null;
   }
 }
 
-async function renderTraining(outcome: TrainingOutcome): Promise<string> {
+async function contentOf(outcome: TrainingOutcome): Promise<ReportContent> {
   const { model, source, set, holdout, scores, forestScores, heldOut } = outcome;
   const { manifest, features } = model;
   const { lineage, encodings } = manifest;
   const { sha256, rows, trainingRows, trainingChurners = 0 } = lineage.data;
   const { labels, truth } = holdout;
-  return renderReport({
+  return {
     manifest,
     data: { path: source.path, sha256, rows, labelledRows: rows },
     judged: { scores, forestScores, labels, truth },
@@ -72,5 +89,5 @@ async function renderTraining(outcome: TrainingOutcome): Promise<string> {
       hasKey: true,
       knowsBaseRate: true,
     }),
-  });
+  };
 }

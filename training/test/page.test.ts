@@ -5,6 +5,7 @@ import { compileFeatures, type DatasetSpecification, type ModelManifest } from "
 import { evaluate } from "../src/evaluation/evaluate.ts";
 import { profileFeatures } from "../src/profile.ts";
 import { Random } from "../src/random.ts";
+import { drawCharts } from "../src/report/charts.ts";
 import type { ReportContent } from "../src/report/content.ts";
 import { renderReport } from "../src/report/page.ts";
 
@@ -97,7 +98,8 @@ async function content(variant: Variant = {}): Promise<ReportContent> {
   };
 }
 
-const render = async (variant?: Variant): Promise<string> => renderReport(await content(variant));
+const render = async (variant?: Variant): Promise<string> => renderContent(await content(variant));
+const renderContent = async (made: ReportContent): Promise<string> => renderReport(made, await drawCharts(made));
 const figuresOf = (page: string): string[] => [...page.matchAll(/<figure id="([\w-]+)">/g)].map(([, id]) => id);
 
 const { slices: _, ...WITHOUT_SLICES } = GYM;
@@ -150,7 +152,7 @@ describe("a report", () => {
 
   test("shows the metrics with intervals beside base rate, contacting all or none, and the truth", async () => {
     const made = await content();
-    const page = await renderReport(made);
+    const page = await renderContent(made);
 
     const { value, low, high } = made.evaluation.metrics.roc_auc;
     assert(page.includes(`<b>${value.toFixed(4)}</b>`));

@@ -33,6 +33,8 @@ export interface Choice {
   readonly calibration: ModelCalibration;
   /** Log-loss of each row under a calibration that has not seen it; NaN for rows without a score. */
   readonly losses: Float64Array;
+  /** Mean log-loss of each candidate, fold by fold; empty where there is nothing to learn from. */
+  readonly foldLogLoss: Readonly<Partial<Record<CalibrationMethod, readonly number[]>>>;
 }
 
 /** @param scored Scores of rows that the trees have not fitted; rows with a NaN score are left out. */
@@ -44,12 +46,12 @@ export function chooseCalibration(scored: Scored, seed: number): Choice {
   if (rows.length < MINIMUM_ROWS || rarer < MINIMUM_CHURNERS) {
     const reason = `learning one takes ${MINIMUM_ROWS} out-of-bag rows and ${MINIMUM_CHURNERS} of either outcome, got ${rows.length} and ${rarer}`;
     const losses = scored.scores.map((score, row) => logLossOf(score, scored.labels[row])); // NaN of NaN
-    return { calibration: { method: "none", logLoss: {}, reason }, losses };
+    return { calibration: { method: "none", logLoss: {}, reason }, losses, foldLogLoss: {} };
   }
   const methods: CalibrationMethod[] = ["none", "sigmoid"];
   if (rows.length >= ISOTONIC_MINIMUM_ROWS) methods.push("isotonic");
   const fitted = new Map(methods.map((method) => [method, FITS[method]({ scores, labels })]));
-  const losses = crossValidate(
+  const { losses, fold } = crossValidate(
     { scores, labels },
     methods.filter((method) => fitted.get(method)),
     seed,
@@ -61,15 +63,16 @@ export function chooseCalibration(scored: Scored, seed: number): Choice {
   const chosen = losses.get(method) as Float64Array;
   const spread = new Float64Array(scored.scores.length).fill(Number.NaN);
   for (const [i, row] of rows.entries()) spread[row] = chosen[i];
-  return { calibration: { ...(fitted.get(method) as Calibration), logLoss, reason }, losses: spread };
+  const foldLogLoss = Object.fromEntries([...losses].map(([name, values]) => [name, meanByFold(values, fold)]));
+  return { calibration: { ...(fitted.get(method) as Calibration), logLoss, reason }, losses: spread, foldLogLoss };
 }
 
-/** Per method, the loss of each row under a calibration that has not seen it; without those that cannot be fitted. */
+/** The fold of each row, and per method its loss under a calibration that has not seen it; without those that cannot be fitted. */
 function crossValidate(
   scored: Scored,
   methods: readonly CalibrationMethod[],
   seed: number,
-): Map<CalibrationMethod, Float64Array> {
+): { readonly losses: Map<CalibrationMethod, Float64Array>; readonly fold: Uint8Array } {
   const random = new Random(seed, FOLD_STREAM);
   const fold = Uint8Array.from(scored.scores, () => random.integer(FOLDS));
   const losses = new Map(methods.map((method) => [method, new Float64Array(fold.length)]));
@@ -89,8 +92,11 @@ function crossValidate(
       for (const row of judged) values[row] = logLossOf(calibrate(scored.scores[row]), scored.labels[row]);
     }
   }
-  return losses;
+  return { losses, fold };
 }
+
+const meanByFold = (values: Float64Array, fold: Uint8Array): number[] =>
+  Array.from({ length: FOLDS }, (_, k) => mean(values.filter((_, row) => fold[row] === k)));
 
 /** In order of simplicity; isotonic must be better by more than a standard error. */
 function best(losses: ReadonlyMap<CalibrationMethod, Float64Array>): CalibrationMethod {

@@ -1,4 +1,5 @@
 /** `churn train`: data and a specification into a model directory. */
+import { dirname, relative } from "node:path";
 import type { ForestParameters } from "@churn/contract";
 import { Command, Option } from "commander";
 import { FOREST_PARAMETERS } from "../forest/parameters.ts";
@@ -11,8 +12,9 @@ import {
   metricsTable,
 } from "../report/text.ts";
 import { checkPlace } from "../staged-output.ts";
-import { trackingTarget } from "../tracking/run.ts";
-import { type TrainResult, train } from "../train.ts";
+import { trackingTarget } from "../tracking/target.ts";
+import type { TrackedRun } from "../tracking/tracker.ts";
+import { MODEL_NAME, type TrainResult, train } from "../train.ts";
 import { type Context, createContext, numberIn, OUTPUT_OPTIONS, type OutputOptions, wholeNumber } from "./context.ts";
 
 export const DEFAULT_MODEL = "models/best_model";
@@ -29,6 +31,8 @@ interface TrainCommandOptions extends OutputOptions, ForestParameters {
   readonly nJobs?: number;
   readonly tune?: boolean;
   readonly tuneSeconds?: number;
+  readonly runName?: string;
+  readonly register?: boolean;
 }
 
 type TrainArguments = Omit<TrainCommandOptions, keyof OutputOptions> & { readonly tracking?: string };
@@ -48,6 +52,8 @@ export function trainCommand(): Command {
         .argParser(numberIn(0, 1_000_000))
         .implies({ tune: true }),
     )
+    .option("--run-name <name>", "name of the tracked run (default: train and the model's version)")
+    .option("--register", "make the model a version of MLflow's registered model, and its challenger")
     .addHelpText(
       "after",
       "\nExample:\n  churn train --dataset datasets/telco/dataset.json --out models/telco --max-depth 10",
@@ -88,7 +94,20 @@ export function trainCommand(): Command {
 
 /** @param options.tracking A folder for the run, in place of what the environment says. */
 export function trainWithProgress(
-  { dataset, data, out, report = DEFAULT_REPORT, seed, nJobs, tune, tuneSeconds, tracking, ...rest }: TrainArguments,
+  {
+    dataset,
+    data,
+    out,
+    report = DEFAULT_REPORT,
+    seed,
+    nJobs,
+    tune,
+    tuneSeconds,
+    runName,
+    register,
+    tracking,
+    ...rest
+  }: TrainArguments,
   { log, withProgress }: Context,
 ): Promise<TrainResult> {
   const { nEstimators, maxDepth, minSamplesLeaf, maxSamples, maxFeatures, maxBins } = rest;
@@ -103,6 +122,8 @@ export function trainWithProgress(
       nJobs,
       tune: tune ? { seconds: tuneSeconds ?? DEFAULT_TUNE_SECONDS } : undefined,
       tracking: tracking === undefined ? trackingTarget(process.env) : { folder: tracking, experiment: "churn" },
+      runName,
+      register,
       now: () => new Date(),
       log,
       onProgress,
@@ -127,10 +148,23 @@ function trainingSummary(result: TrainResult): string {
     ...countNotes("values outside the specification", findings),
     ...extraColumnsNote(extraColumns),
     `Model ${manifest.version} in ${directory}`,
-    ...(run === null ? [] : [`Run in ${run}`]),
     ...(report === null ? [] : [`Report in ${report}`]),
+    ...(run === null ? [] : runNotes(run)),
   ].join("\n");
 }
+
+/** Where the run is, and how MLflow shows it. */
+function runNotes({ location, isWaiting, version }: TrackedRun): string[] {
+  const registered = version === undefined ? [] : [`Registered as version ${version} of ${MODEL_NAME}, its challenger`];
+  if (isWaiting) return [`Run in ${relative(".", location)}, waiting for its server: churn runs --push`];
+  if (/^https?:/.test(location)) return [`Run at ${location}`, ...registered];
+  const folder = relative(".", location);
+  return [`Run in ${folder}; to look at it: ${viewCommand(dirname(dirname(folder)))}`, ...registered];
+}
+
+/** MLflow reads folders no more unless it is told to, so they go into a database first. */
+const viewCommand = (folder: string): string =>
+  `mlflow migrate-filestore --source ${folder} --target sqlite:///mlflow.db && mlflow server --backend-store-uri sqlite:///mlflow.db`;
 
 /** What was tried, beside the parameters that the search started from. */
 function tuningSummary({ manifest, trials }: TrainResult): string {

@@ -10,8 +10,9 @@ import { ChurnError, countArray, type Forest, type ForestParameters, featureArra
 import { Random } from "../random.ts";
 import { sampleRows } from "../sample.ts";
 import { type BinnedFeatures, binFeatures } from "./binning.ts";
+import { type CurvePoint, OutOfBag } from "./out-of-bag.ts";
 import { checkForestParameters, featuresPerSplit } from "./parameters.ts";
-import { type KernelName, LEAF, MAX_ROWS, SCORE_UNIT, type Tree } from "./tree-kernel.ts";
+import { type KernelName, LEAF, MAX_ROWS, type Tree } from "./tree-kernel.ts";
 import { fillShared, sharedData, shareKernel } from "./wasm-kernel.ts";
 import type { WorkerInput, WorkerMessage } from "./worker.ts";
 
@@ -33,6 +34,8 @@ export interface FittedForest {
    * `scoredRowsOf` says, for all but so many of them, drawn at random.
    */
   readonly outOfBagScores: Float64Array;
+  /** The log-loss of such scores after about 30 numbers of trees, the last of them all. */
+  readonly outOfBagCurve: readonly CurvePoint[];
 }
 
 /**
@@ -90,16 +93,25 @@ export async function fitForest(
       shared,
     };
     if (shared) fillShared(shared, input.data, input.parameters);
-    const results = new Results(nEstimators, scoredRows.length, onProgress);
+    const trees: Tree[] = new Array(nEstimators);
+    const outOfBag = new OutOfBag(nEstimators, scoredRows, sharedLabels);
+    let treesDone = 0;
+    const receive = (message: WorkerMessage): void => {
+      if (message.kind === "outOfBag") outOfBag.add(message);
+      if (message.kind !== "tree") return;
+      trees[message.index] = message.tree;
+      onProgress?.(++treesDone);
+    };
     for (const [thread, { worker }] of threads.entries()) {
-      worker.on("message", (message: WorkerMessage) => results.add(message));
+      worker.on("message", receive);
       worker.postMessage({ ...input, thread } satisfies WorkerInput);
     }
     await Promise.all(threads.map(({ finished }) => finished));
     return {
-      forest: joinTrees(results.trees, features),
+      forest: joinTrees(trees, features),
       kernel: shared ? "webassembly" : "plain",
-      outOfBagScores: results.outOfBagScores(scoredRows, nRows),
+      outOfBagScores: outOfBag.scores(nRows),
+      outOfBagCurve: outOfBag.curve,
     };
   } finally {
     for (const { worker } of threads) void worker.terminate();
@@ -109,40 +121,6 @@ export async function fitForest(
 /** How many rows get out-of-bag scores. */
 function scoredRowsOf(nRows: number): number {
   return Math.max(SCORED_ROWS, Math.min(Math.ceil(SCORED_SHARE * nRows), MOST_SCORED_ROWS));
-}
-
-/** What the threads send, put together. */
-class Results {
-  readonly trees: Tree[];
-  readonly #sums: Float64Array;
-  readonly #counts: Float64Array;
-  readonly #onProgress: ((treesDone: number) => void) | undefined;
-  #treesDone = 0;
-
-  constructor(nEstimators: number, nScored: number, onProgress: ((treesDone: number) => void) | undefined) {
-    this.trees = new Array(nEstimators);
-    this.#sums = new Float64Array(nScored);
-    this.#counts = new Float64Array(nScored);
-    this.#onProgress = onProgress;
-  }
-
-  add(message: WorkerMessage): void {
-    if (message.kind === "tree") {
-      this.trees[message.index] = message.tree;
-      this.#onProgress?.(++this.#treesDone);
-      return;
-    }
-    for (let i = 0; i < this.#sums.length; i++) {
-      this.#sums[i] += message.sums[i];
-      this.#counts[i] += message.times[i];
-    }
-  }
-
-  outOfBagScores(scoredRows: Uint32Array, nRows: number): Float64Array {
-    const scores = new Float64Array(nRows).fill(Number.NaN);
-    for (const [i, row] of scoredRows.entries()) scores[row] = this.#sums[i] / SCORE_UNIT / this.#counts[i];
-    return scores;
-  }
 }
 
 /** A thread, and when it is through. Listened to from the start: it may fail before it is given work. */

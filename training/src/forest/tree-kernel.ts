@@ -80,7 +80,7 @@ export interface TreeKernel {
   /** How often the last sample has each row. */
   readonly counts: Uint8Array;
   readonly best: Split;
-  /** Per scored row, over all trees so far: the sum of leaf rates in units of 1 / `SCORE_UNIT`, and how many trees. */
+  /** Per scored row, over the trees since they were last emptied: the sum of leaf rates in units of 1 / `SCORE_UNIT`, and how many trees. */
   readonly sums: Float64Array;
   readonly times: Uint16Array;
 

@@ -6,6 +6,7 @@
  */
 import { parentPort } from "node:worker_threads";
 import { Random } from "../random.ts";
+import { type BlockSums, blockSize } from "./out-of-bag.ts";
 import { PlainKernel } from "./plain-kernel.ts";
 import { TreeGrower } from "./tree.ts";
 import type { Tree, TreeData, TreeParameters } from "./tree-kernel.ts";
@@ -25,10 +26,11 @@ export interface WorkerInput {
   readonly thread: number;
 }
 
-/** Each message is one grown tree, or, last, the out-of-bag sums. */
+/** A grown tree, or the out-of-bag sums of those that this thread has grown of a block; last, that it is through. */
 export type WorkerMessage =
   | { readonly kind: "tree"; readonly index: number; readonly tree: Tree }
-  | { readonly kind: "done"; readonly sums: Float64Array; readonly times: Uint16Array };
+  | ({ readonly kind: "outOfBag" } & BlockSums)
+  | { readonly kind: "done" };
 
 parentPort?.once("message", (input: WorkerInput) => {
   growTrees(input, (message) => parentPort?.postMessage(message));
@@ -40,10 +42,24 @@ function growTrees(
 ): void {
   const kernel = shared ? new WasmKernel(shared, thread, data, parameters) : new PlainKernel(data, parameters);
   const grower = new TreeGrower(kernel, parameters);
+  const size = blockSize(nEstimators);
+  let block = 0;
+  let nTrees = 0;
+  const postSums = (): void => {
+    if (nTrees === 0) return;
+    post({ kind: "outOfBag", block, nTrees, sums: kernel.sums.slice(), times: kernel.times.slice() });
+    kernel.sums.fill(0);
+    kernel.times.fill(0);
+    nTrees = 0;
+  };
   for (let index = Atomics.add(nextTree, 0, 1); index < nEstimators; index = Atomics.add(nextTree, 0, 1)) {
     const tree = grower.grow(new Random(seed, index));
+    if (index >= (block + 1) * size) postSums();
+    block = Math.floor(index / size);
     kernel.addOutOfBagScores(tree);
+    nTrees++;
     post({ kind: "tree", index, tree });
   }
-  post({ kind: "done", sums: kernel.sums, times: kernel.times });
+  postSums();
+  post({ kind: "done" });
 }

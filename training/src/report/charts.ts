@@ -12,6 +12,7 @@ import { renderSvg } from "./vega.ts";
 
 export type DrawnChart = Omit<Chart, "plot"> & { readonly svg: string };
 
+/** Takes about a second. */
 export async function drawCharts(content: ReportContent): Promise<DrawnChart[]> {
   const points = pointsOf(content);
   const charts = [

@@ -3,7 +3,7 @@
  * the browser; the same content gives the same bytes.
  */
 import { readFileSync } from "node:fs";
-import { type DrawnChart, drawCharts } from "./charts.ts";
+import type { DrawnChart } from "./charts.ts";
 import type { ReportContent } from "./content.ts";
 import { columnsTable, dataFacts } from "./data-section.ts";
 import { type Html, html, NOTHING, trusted } from "./html.ts";
@@ -15,10 +15,8 @@ const STYLE = new URL("page.css", import.meta.url);
 /** Tells the browser to load nothing, whatever the page may hold. */
 const POLICY = "default-src 'none'; style-src 'unsafe-inline'; img-src data:";
 
-/** Takes about a second, nearly all of it for the plots. */
-export async function renderReport(content: ReportContent): Promise<string> {
+export function renderReport(content: ReportContent, charts: readonly DrawnChart[]): string {
   const { manifest, notes } = content;
-  const charts = await drawCharts(content);
   const figures = (...ids: readonly string[]): Html[] =>
     ids.flatMap((id) => charts.filter((chart) => chart.id === id)).map(figure);
   const title = `${manifest.name} ${manifest.version}: evaluation`;

@@ -1,0 +1,56 @@
+/**
+ * A model's signature, as MLflow keeps it: the columns it takes and those it gives, each with a type of MLflow's.
+ *
+ * @source mlflow/types/schema.py and mlflow/models/utils.py (3.17), which say what a DataFrame's columns may be
+ */
+import { type ColumnType, type DatasetSpecification, featureColumnNames } from "@churn/contract";
+
+const TYPES: Readonly<Record<ColumnType, string>> = {
+  number: "double",
+  integer: "long",
+  boolean: "boolean",
+  category: "string",
+  text: "string",
+  date: "string",
+};
+
+interface ColumnSchema {
+  readonly type: string;
+  readonly name: string;
+  readonly required: boolean;
+}
+
+/** The columns of a data set that a model learns from, and what they should tell. */
+export function datasetSchema(dataset: DatasetSpecification): ColumnSchema[] {
+  const { columns, target } = dataset;
+  return [...featureColumnNames(dataset), target.column].map((name) => ({
+    type: TYPES[columns[name].type],
+    name,
+    required: !columns[name].nullable,
+  }));
+}
+
+/**
+ * The columns that a model takes. MLflow allows no missing value in a `long` and no int64 in a `double`, and pandas gives
+ * a column of whole numbers the one type or the other by whether a value is missing: so what may be missing is `any`.
+ */
+function inputSchema({ columns, ...dataset }: DatasetSpecification): ColumnSchema[] {
+  return featureColumnNames({ ...dataset, columns }).map((name) => {
+    const { type, nullable = false } = columns[name];
+    const isAny = nullable && (type === "integer" || type === "boolean");
+    return { type: isAny ? "any" : TYPES[type], name, required: !nullable };
+  });
+}
+
+/** `signature` of an MLmodel. */
+export function signatureOf(dataset: DatasetSpecification): Readonly<Record<string, string | null>> {
+  const outputs: ColumnSchema[] = [
+    { type: "double", name: "churn_probability", required: true },
+    { type: "long", name: "churn_prediction", required: true },
+  ];
+  return {
+    inputs: JSON.stringify(inputSchema(dataset)),
+    outputs: JSON.stringify(outputs),
+    params: null,
+  };
+}

@@ -1,0 +1,130 @@
+/** Runs and logged models from files of MLflow's file store, whoever wrote them. */
+import { readdirSync, readFileSync } from "node:fs";
+import { join } from "node:path";
+import { isFolder } from "@churn/contract";
+import { decodeYaml, type YamlMap } from "../mlflow/yaml.ts";
+import type { Artifact, DatasetInput, LoggedModel, MetricPoint, Run, RunInfo, RunStatus } from "./run.ts";
+
+export const META_FILE = "meta.yaml";
+/** MLflow's numbers of them: the place in this list, and one. */
+export const STATUSES: readonly RunStatus[] = ["RUNNING", "SCHEDULED", "FINISHED", "FAILED", "KILLED"];
+
+export interface Experiment {
+  readonly id: string;
+  readonly name: string;
+  readonly folder: string;
+}
+
+/** Undefined for a deleted run. @throws Error for a folder that is no run */
+export function readInfo(folder: string): RunInfo | undefined {
+  const meta = readMeta(folder);
+  const { run_id: runId, run_name: name = "", status, start_time: start, end_time: end, lifecycle_stage: stage } = meta;
+  const named = STATUSES[Number(status) - 1];
+  if (typeof runId !== "string" || named === undefined || !/^\d+$/.test(String(start))) throw new Error("no run");
+  if (stage === "deleted") return undefined;
+  const endTime = /^\d+$/.test(String(end)) ? Number(end) : null;
+  return { runId, name: String(name), status: named, startTime: Number(start), endTime };
+}
+
+/** @throws Error for a run that is damaged or deleted */
+export function readRun(experiment: Experiment, runId: string): Run {
+  const folder = join(experiment.folder, runId);
+  const info = readInfo(folder);
+  if (info === undefined) throw new Error(`run ${runId} is deleted`);
+  const [modelId] = subfolders(join(folder, "outputs"));
+  return {
+    ...info,
+    params: readEntries(join(folder, "params")),
+    metrics: readMetrics(join(folder, "metrics")),
+    tags: readEntries(join(folder, "tags")),
+    inputs: subfolders(join(folder, "inputs")).map((id) => readInput(experiment, readMeta(join(folder, "inputs", id)))),
+    artifacts: readArtifacts(join(folder, "artifacts")),
+    model: modelId === undefined ? undefined : readModel(join(experiment.folder, "models", modelId)),
+  };
+}
+
+function readInput({ folder }: Experiment, { source_id: id, tags }: YamlMap): DatasetInput {
+  const meta = readMeta(join(folder, "datasets", String(id)));
+  const text = (name: string): string => String(meta[name] ?? "");
+  return {
+    name: text("name"),
+    digest: text("digest"),
+    sourceType: text("source_type"),
+    source: text("source"),
+    schema: text("schema"),
+    profile: text("profile"),
+    context: (tags as YamlMap)["mlflow.data.context"] as DatasetInput["context"],
+  };
+}
+
+/** @throws Error for one that is damaged */
+export function readModel(folder: string): LoggedModel {
+  const { model_id: modelId, name } = readMeta(folder);
+  const metrics = readLines(join(folder, "metrics")).map(({ key, fields }) => {
+    const [, , , , datasetName = "", datasetDigest = ""] = fields;
+    return { ...pointOf(key, fields), datasetName, datasetDigest };
+  });
+  return {
+    modelId: String(modelId),
+    name: String(name),
+    params: readEntries(join(folder, "params")),
+    metrics,
+    tags: readEntries(join(folder, "tags")),
+    files: readArtifacts(join(folder, "artifacts")),
+  };
+}
+
+const readMetrics = (folder: string): MetricPoint[] => readLines(folder).map(({ key, fields }) => pointOf(key, fields));
+
+function pointOf(key: string, [timestamp, value, step = "0"]: readonly string[]): MetricPoint {
+  return { key, value: numberOf(value), step: Number(step), timestamp: Number(timestamp) };
+}
+
+/** As Python writes numbers. */
+function numberOf(text: string): number {
+  if (/^[-+]?inf(inity)?$/i.test(text)) return text.startsWith("-") ? -Infinity : Infinity;
+  return Number(text); // `nan` too
+}
+
+function readLines(folder: string): { readonly key: string; readonly fields: readonly string[] }[] {
+  return Object.entries(readEntries(folder)).flatMap(([key, text]) =>
+    text
+      .split("\n")
+      .filter((line) => line.trim() !== "")
+      .map((line) => ({ key, fields: line.trim().split(/\s+/) })),
+  );
+}
+
+/** The files below a folder, by their paths with slashes. */
+export function readEntries(folder: string): Record<string, string> {
+  return Object.fromEntries(filesBelow(folder).map((path) => [path, readFileSync(join(folder, path), "utf8")]));
+}
+
+const readArtifacts = (folder: string): Artifact[] =>
+  filesBelow(folder).map((path) => ({ path, file: join(folder, path) }));
+
+function filesBelow(folder: string, prefix = ""): string[] {
+  if (!isFolder(join(folder, prefix))) return [];
+  return readdirSync(join(folder, prefix), { withFileTypes: true })
+    .sort((a, b) => (a.name < b.name ? -1 : 1))
+    .flatMap((entry) =>
+      entry.isDirectory() ? filesBelow(folder, `${prefix}${entry.name}/`) : [`${prefix}${entry.name}`],
+    );
+}
+
+export function subfolders(folder: string): string[] {
+  if (!isFolder(folder)) return [];
+  return readdirSync(folder, { withFileTypes: true })
+    .filter((entry) => entry.isDirectory() && !entry.name.startsWith("."))
+    .map(({ name }) => name);
+}
+
+const readMeta = (folder: string): YamlMap => decodeYaml(readFileSync(join(folder, META_FILE), "utf8"));
+
+export function tryReadMeta(folder: string): YamlMap | undefined {
+  try {
+    return readMeta(folder);
+  } catch {
+    return undefined;
+  }
+}

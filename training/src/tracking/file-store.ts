@@ -1,0 +1,158 @@
+/**
+ * Runs in a folder, in the layout of MLflow's own file store: no server and no Python is needed to write it, and
+ * `mlflow migrate-filestore` takes it.
+ *
+ *     mlruns/<experiment>/<run>/          meta.yaml params/ metrics/ tags/ inputs/ outputs/ artifacts/
+ *     mlruns/<experiment>/datasets/<id>/  meta.yaml
+ *     mlruns/<experiment>/models/<id>/    meta.yaml params/ metrics/ tags/ artifacts/
+ *
+ * A run is written aside and renamed: a reader finds it whole or not at all.
+ *
+ * @source mlflow/store/tracking/file_store.py (3.17)
+ */
+import { createHash } from "node:crypto";
+import { existsSync, mkdirSync, renameSync, rmSync, writeFileSync } from "node:fs";
+import { join, resolve } from "node:path";
+import { fileURLToPath, pathToFileURL } from "node:url";
+import { asidePath, ChurnError, makeFolders, removeAbandoned } from "@churn/contract";
+import { encodeYaml } from "../mlflow/yaml.ts";
+import { type Experiment, META_FILE, readInfo, readModel, readRun, subfolders, tryReadMeta } from "./file-reader.ts";
+import { writeModel, writeRun } from "./file-writer.ts";
+import type { LoggedModel, Run, RunInfo } from "./run.ts";
+
+/** What stands in an experiment's folder beside its runs. */
+const RESERVED: ReadonlySet<string> = new Set(["tags", "datasets", "traces", "models"]);
+/** The experiment that MLflow's clients write to when nobody names one. */
+const DEFAULT_EXPERIMENT = { id: "0", name: "Default" };
+
+export class FileStore {
+  /** Absolute. */
+  readonly root: string;
+
+  constructor(folder: string) {
+    this.root = resolve(folder);
+  }
+
+  /** @returns the run's folder @throws Error when it cannot be written */
+  writeRun(experimentName: string, run: Run): string {
+    const experiment = this.#experiment(experimentName);
+    if (run.model !== undefined) writeModel(experiment, run.runId, run.model);
+    return writeRun(experiment, run);
+  }
+
+  /** What can be read of the runs, the newest first, and what is no run. @param experimentName All without it. */
+  listRuns(experimentName?: string): { readonly runs: RunInfo[]; readonly damaged: string[] } {
+    const damaged: string[] = [];
+    const runs: RunInfo[] = [];
+    for (const { folder } of this.#experiments().filter(({ name }) => name === (experimentName ?? name))) {
+      for (const id of subfolders(folder).filter((name) => !RESERVED.has(name))) {
+        try {
+          const info = readInfo(join(folder, id));
+          if (info !== undefined) runs.push(info);
+        } catch {
+          damaged.push(join(folder, id));
+        }
+      }
+    }
+    return { runs: runs.sort((a, b) => b.startTime - a.startTime), damaged };
+  }
+
+  /** @throws Error for a run that is not there or damaged */
+  readRun(runId: string): Run & { readonly experiment: string } {
+    const found = this.#experiments().find(({ folder }) => existsSync(join(folder, runId, META_FILE)));
+    if (found === undefined) throw new Error(`no run ${runId} in ${this.root}`);
+    return { ...readRun(found, runId), experiment: found.name };
+  }
+
+  /** @throws Error for a logged model that is not there or damaged */
+  readModel(modelId: string): LoggedModel {
+    return readModel(this.modelFolder(modelId));
+  }
+
+  /** @throws Error for a logged model that is not there */
+  modelFolder(modelId: string): string {
+    const folders = this.#experiments().map(({ folder }) => join(folder, "models", modelId));
+    const found = folders.find((folder) => existsSync(join(folder, META_FILE)));
+    if (found === undefined) throw new Error(`no logged model ${modelId} in ${this.root}`);
+    return found;
+  }
+
+  /** Takes away a run and the model that it made. */
+  removeRun(runId: string): void {
+    for (const { folder } of this.#experiments()) {
+      const run = join(folder, runId);
+      if (!existsSync(run)) continue;
+      const models = subfolders(join(run, "outputs"));
+      rmSync(run, { recursive: true, force: true });
+      for (const model of models) rmSync(join(folder, "models", model), { recursive: true, force: true });
+    }
+  }
+
+  #experiments(): Experiment[] {
+    return subfolders(this.root).flatMap((id): Experiment[] => {
+      const folder = join(this.root, id);
+      const meta = /^\d+$/.test(id) ? tryReadMeta(folder) : undefined;
+      return meta === undefined || meta.lifecycle_stage === "deleted" ? [] : [{ id, name: String(meta.name), folder }];
+    });
+  }
+
+  /** The experiment of a name; it is made where there is none. */
+  #experiment(name: string): Experiment {
+    const existing = this.#experiments().find((one) => one.name === name);
+    if (existing !== undefined) return existing;
+    const trash = join(this.root, ".trash");
+    if (subfolders(trash).some((id) => tryReadMeta(join(trash, id))?.name === name)) {
+      throw new Error(`the experiment "${name}" is deleted: restore it, or name another in MLFLOW_EXPERIMENT_NAME`);
+    }
+    if (!existsSync(this.root)) this.#makeExperiment(DEFAULT_EXPERIMENT.name, DEFAULT_EXPERIMENT.id);
+    return name === DEFAULT_EXPERIMENT.name
+      ? this.#makeExperiment(name, DEFAULT_EXPERIMENT.id)
+      : this.#makeExperiment(name, String(this.#idOf(name)));
+  }
+
+  /** Follows from the name, so that two programs that make the same experiment at once make it once. */
+  #idOf(name: string): number {
+    // Nine digits: MLflow's databases keep 32 bits of it.
+    let id = 100_000_000 + (Number.parseInt(md5(name).slice(0, 12), 16) % 900_000_000);
+    while (![undefined, name].includes(tryReadMeta(join(this.root, String(id)))?.name as string | undefined)) id++;
+    return id;
+  }
+
+  #makeExperiment(name: string, id: string): Experiment {
+    const folder = join(this.root, id);
+    const now = Date.now();
+    makeFolders(this.root);
+    const aside = asidePath(folder);
+    try {
+      removeAbandoned(folder);
+      mkdirSync(join(aside, "datasets"), { recursive: true });
+      const meta = {
+        artifact_location: pathToFileURL(folder).href,
+        creation_time: now,
+        experiment_id: id,
+        last_update_time: now,
+        lifecycle_stage: "active",
+        name,
+      };
+      writeFileSync(join(aside, META_FILE), encodeYaml(meta));
+      renameSync(aside, folder);
+    } catch (error) {
+      rmSync(aside, { recursive: true, force: true });
+      if (tryReadMeta(folder)?.name !== name) throw error; // else another program was faster
+    }
+    return { id, name, folder };
+  }
+}
+
+const md5 = (text: string): string => createHash("md5").update(text).digest("hex");
+
+/** The folder of a `file:` address, or a path as it is. @throws CHURN_ERR_OPTION_INVALID */
+export function folderOf(address: string): string {
+  if (!address.startsWith("file://")) return address.replace(/^file:/, "");
+  try {
+    return fileURLToPath(address);
+  } catch (cause) {
+    const message = `MLFLOW_TRACKING_URI: expected file:///path of a folder, got "${address}": ${(cause as Error).message}`;
+    throw new ChurnError("CHURN_ERR_OPTION_INVALID", message, { cause });
+  }
+}

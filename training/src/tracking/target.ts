@@ -1,0 +1,48 @@
+/** Where runs go, by MLflow's own environment variables: a tracking server, or a folder. */
+import { ChurnError } from "@churn/contract";
+import { folderOf } from "./file-store.ts";
+
+export interface TrackingTarget {
+  /** Of the runs; with a server, of those that wait for it. */
+  readonly folder: string;
+  readonly experiment: string;
+  /** Address of a tracking server. */
+  readonly server?: string | undefined;
+  /** Set when the wish could not be met. */
+  readonly warning?: string | undefined;
+}
+
+const DEFAULT_FOLDER = "mlruns";
+
+/**
+ * Tracking never stops a training: an address that this program does not speak to becomes the local folder, and a
+ * warning.
+ *
+ * @throws CHURN_ERR_OPTION_INVALID for an address that is none
+ */
+export function trackingTarget(environment: NodeJS.ProcessEnv): TrackingTarget {
+  const uri = environment.MLFLOW_TRACKING_URI?.trim() || `file:./${DEFAULT_FOLDER}`;
+  const experiment = environment.MLFLOW_EXPERIMENT_NAME?.trim() || "churn";
+  if (/^https?:/i.test(uri)) {
+    if (!URL.canParse(uri) || new URL(uri).hostname === "") {
+      const message = `MLFLOW_TRACKING_URI: expected http://host:port of a tracking server, got "${uri}"`;
+      throw new ChurnError("CHURN_ERR_OPTION_INVALID", message);
+    }
+    return { folder: DEFAULT_FOLDER, experiment, server: uri };
+  }
+  if (/^(?!file:)[a-z][a-z0-9+.-]+:/i.test(uri) || uri === "databricks") {
+    const warning =
+      `MLFLOW_TRACKING_URI: expected http://…, https://… or file:…, got "${uri}"; tracking to ${DEFAULT_FOLDER} instead. ` +
+      "For a database, start `mlflow server --backend-store-uri …` and name its address";
+    return { folder: DEFAULT_FOLDER, experiment, warning };
+  }
+  return { folder: folderOf(uri), experiment };
+}
+
+/** An address as messages may show it. */
+export function withoutCredentials(address: string): string {
+  const url = new URL(address);
+  url.username = "";
+  url.password = "";
+  return url.href.replace(/\/$/, "");
+}
