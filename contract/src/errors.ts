@@ -20,6 +20,7 @@ export const ERROR_CODES = {
   CHURN_ERR_FOREST_LIMIT: "a forest would exceed what its packed format can hold",
   CHURN_ERR_MODEL_INVALID: "a model directory is missing, incomplete, damaged or of another format version",
   CHURN_ERR_ROW_INVALID: "one customer's values break the request schema",
+  CHURN_ERR_TRACKING_SERVER: "a tracking server cannot be reached, or refuses",
   CHURN_ERR_SERVICE_LOG: "the service's log could not be written",
   CHURN_ERR_SERVICE_START: "the service could not start (a port in use, an address that may not be used)",
 } as const;

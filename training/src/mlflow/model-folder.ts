@@ -91,6 +91,7 @@ function mlmodel({ manifest }: ModelFiles, sizeBytes: number): string {
         data: GRAPH_FILE,
         env: { conda: "conda.yaml", virtualenv: "python_env.yaml" },
         loader_module: LOADER,
+        python_version: PYTHON_VERSION,
       },
     },
     is_signature_from_type_hint: false,

@@ -57,6 +57,10 @@ export class FileStore {
     return { runs: runs.sort((a, b) => b.startTime - a.startTime), damaged };
   }
 
+  hasRun(runId: string): boolean {
+    return this.#experiments().some(({ folder }) => existsSync(join(folder, runId, META_FILE)));
+  }
+
   /** @throws Error for a run that is not there or damaged */
   readRun(runId: string): Run & { readonly experiment: string } {
     const found = this.#experiments().find(({ folder }) => existsSync(join(folder, runId, META_FILE)));

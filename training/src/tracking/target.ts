@@ -13,6 +13,8 @@ export interface TrackingTarget {
 }
 
 const DEFAULT_FOLDER = "mlruns";
+/** Not the folder itself: an MLflow server that is started beside it would take it for its own store. */
+const WAITING_FOLDER = "mlruns/waiting";
 
 /**
  * Tracking never stops a training: an address that this program does not speak to becomes the local folder, and a
@@ -28,7 +30,7 @@ export function trackingTarget(environment: NodeJS.ProcessEnv): TrackingTarget {
       const message = `MLFLOW_TRACKING_URI: expected http://host:port of a tracking server, got "${uri}"`;
       throw new ChurnError("CHURN_ERR_OPTION_INVALID", message);
     }
-    return { folder: DEFAULT_FOLDER, experiment, server: uri };
+    return { folder: WAITING_FOLDER, experiment, server: uri };
   }
   if (/^(?!file:)[a-z][a-z0-9+.-]+:/i.test(uri) || uri === "databricks") {
     const warning =

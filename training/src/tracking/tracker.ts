@@ -8,6 +8,7 @@ import type { Logger } from "../logger.ts";
 import { registerVersion } from "./file-registry.ts";
 import { FileStore } from "./file-store.ts";
 import { fitToLimits } from "./limits.ts";
+import { MlflowClient } from "./mlflow-client.ts";
 import { pushRun } from "./push.ts";
 import type { Run } from "./run.ts";
 import { type TrackingTarget, withoutCredentials } from "./target.ts";
@@ -78,14 +79,13 @@ async function sendRuns(
 ): Promise<TrackedRun | null> {
   let first: TrackedRun | null = null;
   try {
+    const client = new MlflowClient(server, process.env);
     for (const [i, run] of runs.entries()) {
-      if (run === null) continue;
-      const sent = await pushRun(store, run.runId, { server, environment: process.env });
-      if (i === 0 && sent !== undefined)
-        first = { runId: sent.runId, location: sent.url, isWaiting: false, version: sent.version };
+      const sent = run && (await pushRun(store, run.runId, client));
+      if (i === 0 && sent) first = { ...sent, location: sent.url, isWaiting: false };
     }
   } catch (error) {
-    const message = `${(error as Error).message}. The run waits in ${store.root}; \`churn runs --push\` sends it`;
+    const message = `${(error as Error).message}. What was not sent waits in ${store.root}: churn runs --push`;
     log.warn({ event: "tracking.waiting", server: withoutCredentials(server) }, message);
   }
   return first;
