@@ -89,7 +89,6 @@ export function writeModelDirectory(
   card: (manifest: ModelManifest) => string,
 ): ModelManifest {
   checkReplaceable(path);
-  const directory = resolve(path);
   const forestFile = encodeForest(forest);
   const forestSha256 = sha256(forestFile);
   const normal = JSON.parse(JSON.stringify(content)) as ModelContent; // as a reader will see it
@@ -107,6 +106,31 @@ export function writeModelDirectory(
   const cardText = card(draft);
   const manifest = { ...draft, files: { ...draft.files, [CARD_FILE]: sha256(cardText) } };
 
+  replaceDirectory(path, {
+    [FOREST_FILE]: forestFile,
+    [CARD_FILE]: cardText,
+    [MANIFEST_FILE]: `${JSON.stringify(manifest, null, 2)}\n`,
+  });
+  return manifest;
+}
+
+/**
+ * Writes a model directory from the files of another, replacing the one that may be there.
+ *
+ * @throws CHURN_ERR_MODEL_INVALID when they are no whole model, CHURN_ERR_FILE_UNWRITABLE, CHURN_ERR_OPTION_INVALID
+ */
+export function installModelDirectory(path: string, files: Readonly<Record<string, Uint8Array>>): ModelFiles {
+  checkReplaceable(path);
+  return replaceDirectory(path, files, (aside) => readVerified(path, aside));
+}
+
+/** Writes the files aside, looks at them there, and swaps them in. @returns what `look` returns */
+function replaceDirectory<T>(
+  path: string,
+  files: Readonly<Record<string, string | Uint8Array>>,
+  look?: (aside: string) => T,
+): T {
+  const directory = resolve(path);
   const aside = asidePath(directory);
   const madeFolders: string[] = [];
   try {
@@ -114,17 +138,17 @@ export function writeModelDirectory(
     removeAbandoned(directory);
     finishSwap(directory);
     mkdirSync(aside);
-    writeFileSync(join(aside, FOREST_FILE), forestFile, { flush: true });
-    writeFileSync(join(aside, CARD_FILE), cardText, { flush: true });
-    writeFileSync(join(aside, MANIFEST_FILE), `${JSON.stringify(manifest, null, 2)}\n`, { flush: true });
+    for (const [name, content] of Object.entries(files)) writeFileSync(join(aside, name), content, { flush: true });
+    const seen = look?.(aside) as T;
     swap(aside, directory);
+    return seen;
   } catch (cause) {
     if (existsSync(aside)) rmSync(aside, { recursive: true });
     for (const folder of madeFolders.toReversed()) rmSync(folder, { recursive: true });
+    if (cause instanceof ChurnError) throw cause;
     const message = `${path}: the model could not be written: ${(cause as Error).message}: check permissions and free space`;
     throw new ChurnError("CHURN_ERR_FILE_UNWRITABLE", message, { cause });
   }
-  return manifest;
 }
 
 /** No system call Node offers exchanges two directories; between these two renames a reader finds `.replaced`. */

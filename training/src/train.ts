@@ -195,7 +195,9 @@ export async function train(options: TrainOptions): Promise<TrainResult> {
   const previousVersion = championVersion(options.out);
   const manifest = writeModelDirectory(options.out, content, forest, describeModel);
   const modelFolder = startModelFolder(options.out, manifest.version);
-  if (previousVersion !== undefined) recordReplacement(options.out, manifest, previousVersion, "churn train");
+  if (previousVersion !== undefined) {
+    recordReplacement(options.out, manifest, previousVersion, { at: now(), reason: "churn train" });
+  }
   onProgress("drawing the report");
   const outcome = { model: { manifest, features, forest }, source, set, holdout, scores, forestScores, heldOut };
   const report = options.report === undefined ? null : await reportTraining(options.report, outcome, log);

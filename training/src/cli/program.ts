@@ -14,6 +14,8 @@ const COMMANDS: Readonly<Record<string, () => Promise<Command>>> = {
   evaluate: async () => (await import("./evaluate.ts")).evaluateCommand(),
   predict: async () => (await import("./predict.ts")).predictCommand(),
   export: async () => (await import("./export.ts")).exportCommand(),
+  runs: async () => (await import("./runs.ts")).runsCommand(),
+  models: async () => (await import("./models.ts")).modelsCommand(),
   demo: async () => (await import("./demo.ts")).demoCommand(),
 };
 
@@ -40,7 +42,7 @@ async function buildProgram([name = ""]: readonly string[]): Promise<Command> {
     );
   const asked = Object.hasOwn(COMMANDS, name) ? [COMMANDS[name]] : Object.values(COMMANDS);
   for (const command of asked) program.addCommand(await command());
-  for (const command of [program, ...program.commands]) {
+  for (const command of [program, ...program.commands, ...program.commands.flatMap(({ commands }) => commands)]) {
     command.exitOverride().allowExcessArguments(false);
     command.configureOutput({ outputError: (text, write) => write(`${oneLine(text.trimEnd())}\n`) });
   }
@@ -52,7 +54,7 @@ function explain(error: unknown): number {
   if (error instanceof CommanderError) return error.exitCode === 0 ? 0 : 2; // commander has printed it
   if (error instanceof ChurnError) {
     process.stderr.write(`churn: ${oneLine(error.message)}\n`);
-    return error.code === "CHURN_ERR_FILE_UNWRITABLE" && !isWrongPlace(error.cause) ? 1 : 2;
+    return isFailure(error) ? 1 : 2;
   }
   process.stderr.write(`churn: unexpected failure, please report it: ${(error as Error)?.stack ?? error}\n`);
   return 1;
@@ -60,6 +62,11 @@ function explain(error: unknown): number {
 
 /** A message is one line, whatever the path it names or the advice that follows. */
 const oneLine = (message: string): string => message.replaceAll(/\n(?=\()/g, " ").replaceAll("\n", "\\n");
+
+/** Whether the work failed for want of something other than the user's care: a disk, a server. */
+function isFailure({ code, cause }: ChurnError): boolean {
+  return code === "CHURN_ERR_TRACKING_SERVER" || (code === "CHURN_ERR_FILE_UNWRITABLE" && !isWrongPlace(cause));
+}
 
 /** A place where nothing can be written is wrong use; a disk that is full is not. */
 function isWrongPlace(reason: unknown): boolean {

@@ -59,13 +59,13 @@ function unwritable(subject: string, cause: unknown): ChurnError {
  */
 export function recordReplacement(
   path: string,
-  { version, contentSha256, lineage }: ModelManifest,
+  { version, contentSha256 }: Pick<ModelManifest, "version" | "contentSha256">,
   previousVersion: string | null,
-  reason: string,
+  { at, reason }: { readonly at: Date; readonly reason: string },
 ): void {
   const entry: LedgerEntry = {
     event: "replaced",
-    at: lineage.created,
+    at: at.toISOString(),
     version,
     contentSha256,
     previousVersion,

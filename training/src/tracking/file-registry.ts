@@ -9,14 +9,12 @@
 import { existsSync, mkdirSync, readdirSync, readFileSync, renameSync, rmSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { pathToFileURL } from "node:url";
-import { asidePath, makeFolders, removeAbandoned } from "@churn/contract";
+import { asidePath, ChurnError, makeFolders, removeAbandoned } from "@churn/contract";
 import { decodeYaml, encodeYaml } from "../mlflow/yaml.ts";
 import type { FileStore } from "./file-store.ts";
 import { writeEntries } from "./file-writer.ts";
+import { describeVersion, type VersionUri } from "./model-uri.ts";
 import type { LoggedModel, Registration } from "./run.ts";
-
-/** What names a version: a number, or an alias that points to one. */
-export type VersionName = { readonly version: string } | { readonly alias: string };
 
 /** Makes the next version of a registered model, from a logged model of the store, and points the alias to it. @returns its number */
 export function registerVersion(
@@ -60,25 +58,23 @@ export function registerVersion(
   }
 }
 
-/** @throws Error when there is no such version */
+/** @throws CHURN_ERR_FILE_MISSING when there is no such version */
 export function setAlias(store: FileStore, name: string, alias: string, version: string): void {
+  findVersion(store, { kind: "version", name, version });
   const folder = modelFolder(store, name);
-  if (!existsSync(join(folder, `version-${version}`)))
-    throw new Error(`no version ${version} of "${name}" in ${store.root}`);
   const aside = asidePath(join(folder, alias)); // not within aliases/, where each file is one
   makeFolders(join(folder, "aliases"));
   writeFileSync(aside, version);
   renameSync(aside, join(folder, "aliases", alias));
 }
 
-/** The logged model of a version. @throws Error when there is none */
-export function findVersion(store: FileStore, name: string, wanted: VersionName): { version: string; modelId: string } {
-  const folder = modelFolder(store, name);
-  const version = "version" in wanted ? wanted.version : readAlias(folder, wanted.alias);
+/** A version and the logged model behind it. @throws CHURN_ERR_FILE_MISSING when there is none */
+export function findVersion(store: FileStore, uri: VersionUri): { readonly version: string; readonly modelId: string } {
+  const folder = modelFolder(store, uri.name);
+  const version = uri.kind === "version" ? uri.version : readAlias(folder, uri.alias);
   const meta = join(folder, `version-${version}`, "meta.yaml");
   if (version === undefined || !existsSync(meta)) {
-    const what = "version" in wanted ? `version ${wanted.version}` : `alias "${wanted.alias}"`;
-    throw new Error(`no ${what} of "${name}" in ${store.root}`);
+    throw new ChurnError("CHURN_ERR_FILE_MISSING", `no ${describeVersion(uri)} in ${store.root}`);
   }
   return { version, modelId: String(decodeYaml(readFileSync(meta, "utf8")).model_id) };
 }

@@ -61,23 +61,23 @@ export class FileStore {
     return this.#experiments().some(({ folder }) => existsSync(join(folder, runId, META_FILE)));
   }
 
-  /** @throws Error for a run that is not there or damaged */
+  /** @throws CHURN_ERR_FILE_MISSING; Error for a run that is damaged */
   readRun(runId: string): Run & { readonly experiment: string } {
     const found = this.#experiments().find(({ folder }) => existsSync(join(folder, runId, META_FILE)));
-    if (found === undefined) throw new Error(`no run ${runId} in ${this.root}`);
+    if (found === undefined) throw missing(`no run ${runId} in ${this.root}`);
     return { ...readRun(found, runId), experiment: found.name };
   }
 
-  /** @throws Error for a logged model that is not there or damaged */
+  /** @throws CHURN_ERR_FILE_MISSING; Error for a logged model that is damaged */
   readModel(modelId: string): LoggedModel {
     return readModel(this.modelFolder(modelId));
   }
 
-  /** @throws Error for a logged model that is not there */
+  /** @throws CHURN_ERR_FILE_MISSING */
   modelFolder(modelId: string): string {
     const folders = this.#experiments().map(({ folder }) => join(folder, "models", modelId));
     const found = folders.find((folder) => existsSync(join(folder, META_FILE)));
-    if (found === undefined) throw new Error(`no logged model ${modelId} in ${this.root}`);
+    if (found === undefined) throw missing(`no logged model ${modelId} in ${this.root}`);
     return found;
   }
 
@@ -148,6 +148,7 @@ export class FileStore {
   }
 }
 
+const missing = (message: string): ChurnError => new ChurnError("CHURN_ERR_FILE_MISSING", message);
 const md5 = (text: string): string => createHash("md5").update(text).digest("hex");
 
 /** The folder of a `file:` address, or a path as it is. @throws CHURN_ERR_OPTION_INVALID */

@@ -62,7 +62,7 @@ function writeRun(
   const { run, problems } = fitToLimits(wished);
   for (const problem of problems) log.warn({ event: "tracking.changed", runId: run.runId }, problem);
   const { runId, model, endTime } = run;
-  const location = store.writeRun(experiment, server === undefined ? run : asWaiting(run, server));
+  const location = store.writeRun(experiment, server === undefined ? run : asWaiting(run, withoutCredentials(server)));
   const isRegistered = server === undefined && model?.registration !== undefined;
   const version = isRegistered
     ? registerVersion(store, { modelId: model.modelId, runId }, model.registration, endTime ?? run.startTime)

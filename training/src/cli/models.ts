@@ -1,0 +1,68 @@
+/** `churn models`: registered models of MLflow, and model directories from them. */
+import { ChurnError } from "@churn/contract";
+import { Command } from "commander";
+import { pullModel } from "../pull.ts";
+import { modelSource } from "../tracking/model-source.ts";
+import { parseModelUri } from "../tracking/model-uri.ts";
+import { trackingTarget } from "../tracking/target.ts";
+import { createContext, OUTPUT_OPTIONS, type OutputOptions } from "./context.ts";
+
+export function modelsCommand(): Command {
+  return new Command("models")
+    .description("Fetch models from MLflow, and say which one is the champion.")
+    .helpCommand(false)
+    .addCommand(pullCommand())
+    .addCommand(aliasCommand());
+}
+
+function pullCommand(): Command {
+  const command = new Command("pull")
+    .description("Fetch a model from MLFLOW_TRACKING_URI into a model directory, for the service to read.")
+    .argument("<uri>", "models:/NAME@ALIAS, models:/NAME/VERSION, models:/m-ID or runs:/RUN_ID")
+    .requiredOption("--out <dir>", "model directory; one that is there is replaced")
+    .addHelpText("after", "\nExample:\n  churn models pull models:/churn@champion --out models/best_model");
+  for (const option of OUTPUT_OPTIONS) command.addOption(option);
+  return command.action(async (uri: string, { out, ...output }: OutputOptions & { readonly out: string }) => {
+    const { log, print, printJson, withProgress } = createContext(output);
+    const tracking = trackingTarget(process.env);
+    const start = performance.now();
+    const now = (): Date => new Date();
+    const { version, contentSha256 } = await withProgress("fetching", () => pullModel({ uri, out, tracking, now }));
+    const durationMs = Math.round(performance.now() - start);
+    log.info({ event: "model.pulled", uri, modelVersion: version, durationMs }, "model fetched");
+    print(`Model ${version} in ${out}`);
+    printJson({ uri, out, version, contentSha256 });
+  });
+}
+
+function aliasCommand(): Command {
+  const command = new Command("alias")
+    .description("Point an alias to a version of a registered model; the version that had it loses it.")
+    .argument("<uri>", "models:/NAME/VERSION or models:/NAME@ALIAS")
+    .argument("<alias>", "champion, for example")
+    .addHelpText("after", "\nExample:\n  churn models alias models:/churn@challenger champion");
+  for (const option of OUTPUT_OPTIONS) command.addOption(option);
+  return command.action(async (uri: string, alias: string, output: OutputOptions) => {
+    const { log, print, printJson } = createContext(output);
+    const { name, version } = await pointAlias(uri, alias);
+    log.info({ event: "alias.set", name, version, alias }, "alias set");
+    print(`${name}@${alias} is version ${version}`);
+    printJson({ name, alias, version });
+  });
+}
+
+async function pointAlias(uri: string, alias: string): Promise<{ readonly name: string; readonly version: string }> {
+  const parsed = parseModelUri(uri);
+  if (parsed.kind !== "version" && parsed.kind !== "alias") {
+    const message = `expected models:/NAME/VERSION or models:/NAME@ALIAS, got "${uri}"`;
+    throw new ChurnError("CHURN_ERR_OPTION_INVALID", message);
+  }
+  if (!/^[\w-]{1,255}$/.test(alias) || /^(latest|v\d+)$/i.test(alias)) {
+    const message = `expected an alias of letters, digits, _ and -, but neither "latest" nor "v1", got "${alias}"`;
+    throw new ChurnError("CHURN_ERR_OPTION_INVALID", message);
+  }
+  const source = modelSource(trackingTarget(process.env));
+  const version = await source.version(parsed);
+  await source.setAlias(parsed.name, version, alias);
+  return { name: parsed.name, version };
+}
