@@ -111,12 +111,14 @@ export async function findRuns(target: TrackingTarget, references: readonly stri
     return (await Promise.all(found)).flat().map((run) => listed(run, false));
   };
   const find = async (reference: string): Promise<ListedRun> => {
-    const here = local.filter(({ runId, name }) => name === reference || runId.startsWith(reference));
+    const here = local
+      .filter(({ runId, name }) => name === reference || runId.startsWith(reference))
+      .slice(0, MOST_CANDIDATES)
+      .map(({ runId }) => listed(store.readRun(runId), server !== undefined));
     const all = [...here, ...(await search(reference))];
     const exact = all.filter(({ runId, name }) => runId === reference || name === reference);
     const found = distinct(exact.length > 0 ? exact : all);
-    const [first] = found;
-    if (found.length === 1) return "params" in first ? first : listed(store.readRun(first.runId), server !== undefined);
+    if (found.length === 1) return found[0];
     const candidates = found.slice(0, MOST_CANDIDATES).map(({ runId, name }) => `${runId} (${name})`);
     const got = found.length === 0 ? "none" : candidates.join(", ");
     const message = `"${reference}": expected the id of one run, its beginning or its name, found ${got} in experiment "${experiment}"`;
