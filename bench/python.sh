@@ -1,20 +1,23 @@
 #!/bin/sh
 # Runs a Python script in bench/.venv, the virtual environment of requirements.txt:
 #
-#     bench/python.sh [--peers] [SCRIPT [ARGUMENT ...]]
+#     bench/python.sh [--peers | --mlflow] [SCRIPT [ARGUMENT ...]]
 #
-# With --peers in bench/.venv-peers, which has requirements-peers.txt, too. Makes the environment the first time and
-# whenever its requirements have changed; without a script it does only that. PYTHON names another interpreter to
-# make it from.
+# With --peers in bench/.venv-peers, which has requirements-peers.txt, too; with --mlflow in bench/.venv-mlflow, which
+# has requirements-mlflow.txt alone. Makes the environment the first time and whenever its requirements have changed;
+# without a script it does only that. PYTHON names another interpreter to make it from.
 set -eu
 
 here=$(CDPATH='' cd -- "$(dirname -- "$0")" && pwd)
-peers=
-[ "${1:-}" != --peers ] || { peers=-peers && shift; }
-venv=$here/.venv$peers
+kind=
+case "${1:-}" in --peers | --mlflow) kind=${1#-} && shift ;; esac
+venv=$here/.venv$kind
 installed=$venv/requirements.txt # named so last: an environment without it is not whole
 
-requirements() { cat "$here/requirements.txt" ${peers:+"$here/requirements-peers.txt"}; }
+requirements() {
+  [ "$kind" = -mlflow ] || cat "$here/requirements.txt"
+  [ -z "$kind" ] || cat "$here/requirements$kind.txt"
+}
 
 if ! requirements | cmp -s - "$installed"; then
   {

@@ -1,7 +1,7 @@
 /**
  * A Python script as a partner: one JSON document per line to it, one line back for each.
  *
- * The scripts run in bench/.venv or, with `peers`, in bench/.venv-peers; bench/python.sh makes them.
+ * The scripts run in bench/.venv, bench/.venv-peers or bench/.venv-mlflow; bench/python.sh makes them.
  */
 import { type ChildProcess, spawn } from "node:child_process";
 import { createInterface } from "node:readline";
@@ -13,9 +13,12 @@ export class PythonScript {
   readonly #child: ChildProcess;
   readonly #answers: AsyncIterator<string>;
 
-  /** @param script A module of this repository, as its URL. */
-  constructor(script: URL, { peers = false } = {}) {
-    const args = [...(peers ? ["--peers"] : []), fileURLToPath(script)];
+  /**
+   * @param script A module of this repository, as its URL.
+   * @param environment Another than bench/.venv.
+   */
+  constructor(script: URL, environment?: "peers" | "mlflow") {
+    const args = [...(environment === undefined ? [] : [`--${environment}`]), fileURLToPath(script)];
     this.#child = spawn(PYTHON, args, { stdio: ["pipe", "pipe", "inherit"] });
     this.#child.stdin?.on("error", () => {}); // it has ended: the missing answer says so
     const lines = createInterface({ input: this.#child.stdout as NodeJS.ReadableStream });

@@ -26,7 +26,7 @@ export async function measureExplanations(folder: string, quick: boolean): Promi
   const columns = model.encoder.encodeTable(explained);
   const customers = Array.from({ length: explained.rows }, (_, row) => Float32Array.from(columns, (x) => x[row]));
 
-  const python = new PythonScript(new URL("exported.py", import.meta.url), { peers: true });
+  const python = new PythonScript(new URL("exported.py", import.meta.url), "peers");
   await python.ask({ command: "load", model: directory, features: writeBytes(join(folder, "x.f32"), columns) });
   const start = performance.now();
   explain(model, customers.slice(0, 1)); // lays the forest out

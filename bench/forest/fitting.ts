@@ -78,7 +78,7 @@ const QUICK_SIZES: readonly Size[] = [
 export async function measureFitting(folder: string, quick: boolean): Promise<Findings> {
   const judgeRows = quick ? QUICK_SIZES[0].rows : JUDGE_ROWS;
   const judgeFile = generate(folder, judgeRows, JUDGE_SEED);
-  const python = new PythonScript(new URL("fitting.py", import.meta.url), { peers: true });
+  const python = new PythonScript(new URL("fitting.py", import.meta.url), "peers");
   const tables: string[] = [];
   const checks: Check[] = [];
   for (const size of quick ? QUICK_SIZES : SIZES) {

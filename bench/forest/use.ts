@@ -36,7 +36,7 @@ export async function measureUse(folder: string, quick: boolean): Promise<Findin
   const model = readModelDirectory(directory);
   const tables = await readTables(generate(folder, rows, JUDGE_SEED));
 
-  const python = new PythonScript(new URL("exported.py", import.meta.url), { peers: true });
+  const python = new PythonScript(new URL("exported.py", import.meta.url), "peers");
   const singles = await compareSingles(folder, python, directory, tables[0]);
   const versions = await python.ask<Record<string, string>>({ command: "versions" });
   python.close();
