@@ -117,7 +117,7 @@ export class MlflowHttp {
       return new MlflowError(`${call}: the server cannot be reached (${code ?? message})`, { cause: error });
     }
     const { status } = error.response;
-    const text = typeof error.data === "string" ? error.data : JSON.stringify(error.data ?? "");
+    const text = typeof error.data === "string" ? error.data : (JSON.stringify(error.data) ?? "");
     const { error_code: errorCode, message } = parsed(text);
     const said = errorCode === undefined ? described(text) : `${errorCode}: ${message}`;
     const advice = status in ADVICE ? `: ${ADVICE[status]}` : "";

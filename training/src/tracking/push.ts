@@ -32,7 +32,7 @@ export interface SentRun {
 }
 
 /**
- * @returns undefined when another program has sent it meanwhile
+ * @returns undefined when another program has sent it meanwhile, or it was deleted on the server
  * @throws MlflowError when the server does not take all of it; Error for a run that is damaged
  */
 export function pushRun(store: FileStore, runId: string, client: MlflowClient): Promise<SentRun | undefined> {
@@ -41,7 +41,12 @@ export function pushRun(store: FileStore, runId: string, client: MlflowClient): 
     const { experiment, ...waiting } = store.readRun(runId);
     const run = asSent(waiting);
     const experimentId = await client.experimentId(experiment);
-    const stored = await findOrCreate(client, experimentId, run);
+    const existing = await findByOrigin(client, experimentId, run.runId);
+    if (existing?.isDeleted) {
+      store.removeRun(runId); // it has been there, and somebody did not want it
+      return undefined;
+    }
+    const stored = existing ?? (await createRun(client, experimentId, run));
     await client.logBatch(stored.id, { params: run.params, metrics: run.metrics });
     await client.logInputs(stored.id, run.inputs);
     await upload(client, stored.artifactUri, run.artifacts);
@@ -53,20 +58,21 @@ export function pushRun(store: FileStore, runId: string, client: MlflowClient): 
   });
 }
 
-async function findOrCreate(client: MlflowClient, experimentId: string, run: Run): Promise<Stored> {
-  const existing = await findByOrigin(client, experimentId, run.runId);
-  if (existing !== undefined) return existing;
+async function createRun(client: MlflowClient, experimentId: string, run: Run): Promise<Stored> {
   const parent = run.tags[PARENT];
   const sentParent = parent === undefined ? undefined : await findByOrigin(client, experimentId, parent);
   const tags = { ...run.tags, [ORIGIN]: run.runId, ...(sentParent && { [PARENT]: sentParent.id }) };
   return client.createRun(experimentId, { ...run, tags });
 }
 
-/** Of a run that was deleted on the server, too: it has been there. */
-async function findByOrigin(client: MlflowClient, experimentId: string, runId: string): Promise<Stored | undefined> {
+async function findByOrigin(
+  client: MlflowClient,
+  experimentId: string,
+  runId: string,
+): Promise<(Stored & { readonly isDeleted: boolean }) | undefined> {
   const filter = `tags.\`${ORIGIN}\` = '${runId}'`;
   const [found] = await client.searchRuns(experimentId, { filter, limit: 1, view: "ALL" });
-  return found && { id: found.runId, artifactUri: found.artifactUri };
+  return found && { id: found.runId, artifactUri: found.artifactUri, isDeleted: found.isDeleted };
 }
 
 /** @returns the number of the registered version, where one is asked for */
@@ -114,11 +120,19 @@ async function upload(
   const queue = [...artifacts];
   const sendNext = async (): Promise<void> => {
     for (let artifact = queue.shift(); artifact !== undefined; artifact = queue.shift()) {
-      const body = await blobOf(artifact);
-      await client.putArtifact(artifactUri, artifact.path, artifact.path === MLMODEL_FILE ? await mlmodel(body) : body);
+      try {
+        const body = await blobOf(artifact);
+        const { path } = artifact;
+        await client.putArtifact(artifactUri, path, path === MLMODEL_FILE ? await mlmodel(body) : body);
+      } catch (error) {
+        queue.length = 0; // the others end what they are at
+        throw error;
+      }
     }
   };
-  await Promise.all(Array.from({ length: UPLOADS }, sendNext));
+  const results = await Promise.allSettled(Array.from({ length: UPLOADS }, sendNext));
+  const failure = results.find(({ status }) => status === "rejected");
+  if (failure?.status === "rejected") throw failure.reason;
 }
 
 const TYPES: Readonly<Record<string, string>> = {
