@@ -173,11 +173,10 @@ export async function pushRuns({ folder, server }: TrackingTarget): Promise<Push
   const store = new FileStore(folder);
   const client = new MlflowClient(server, process.env);
   const sent: SentRun[] = [];
-  const failed: { runId: string; reason: string }[] = store
-    .listRuns()
-    .damaged.map((path) => ({ runId: path, reason: "it is damaged" }));
+  const { runs, damaged } = store.listRuns();
+  const failed = damaged.map((path) => ({ runId: path, reason: "it is damaged" }));
   const elsewhere: Record<string, number> = {};
-  for (const { runId } of store.listRuns().runs.toReversed()) {
+  for (const { runId } of runs.toReversed()) {
     try {
       const waitsFor = serverOf(store.readRun(runId));
       if (waitsFor !== undefined && waitsFor !== withoutCredentials(server)) {
@@ -187,6 +186,7 @@ export async function pushRuns({ folder, server }: TrackingTarget): Promise<Push
       const run = await pushRun(store, runId, client);
       if (run !== undefined) sent.push(run);
     } catch (error) {
+      if (!store.hasRun(runId)) continue; // another program has sent it meanwhile
       if (error instanceof MlflowError && error.status === undefined) throw error;
       failed.push({ runId, reason: (error as Error).message });
     }
