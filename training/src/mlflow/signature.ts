@@ -14,6 +14,13 @@ const TYPES: Readonly<Record<ColumnType, string>> = {
   date: "string",
 };
 
+/** Of a target that is no column of the specification, by its positive value. */
+const TARGET_TYPES: Readonly<Record<string, ColumnType>> = {
+  string: "category",
+  number: "integer",
+  boolean: "boolean",
+};
+
 interface ColumnSchema {
   readonly type: string;
   readonly name: string;
@@ -23,11 +30,15 @@ interface ColumnSchema {
 /** The columns of a data set that a model learns from, and what they should tell. */
 export function datasetSchema(dataset: DatasetSpecification): ColumnSchema[] {
   const { columns, target } = dataset;
-  return [...featureColumnNames(dataset), target.column].map((name) => ({
-    type: TYPES[columns[name].type],
-    name,
-    required: !columns[name].nullable,
-  }));
+  const { type, nullable = false } = columns[target.column] ?? { type: TARGET_TYPES[typeof target.positive] };
+  return [
+    ...featureColumnNames(dataset).map((name) => ({
+      type: TYPES[columns[name].type],
+      name,
+      required: !columns[name].nullable,
+    })),
+    { type: TYPES[type], name: target.column, required: !nullable },
+  ];
 }
 
 /**
