@@ -16,7 +16,6 @@ import { PythonScript } from "../bench/python.ts";
 import {
   BINARY_OPERATORS,
   type Calibration,
-  type CategoryColumn,
   CONDITIONAL,
   type Column,
   compileFeatures,
@@ -33,14 +32,11 @@ import {
   UNARY_OPERATORS,
 } from "../contract/src/index.ts";
 import { randomForest, seededRandom } from "../contract/test/random-forest.ts";
-import { openCustomers } from "../training/src/data/reader.ts";
-import { findData } from "../training/src/data/source.ts";
 import { encodeOnnx } from "../training/src/onnx/model.ts";
 import { Random } from "../training/src/random.ts";
+import { changedCustomers, firstRows } from "./changed-customers.ts";
 
 const ROWS = 10_000;
-/** One cell in so many is emptied where it may be, or given a level that no model has seen. */
-const CHANGED_CELLS = 10;
 /** A sigmoid's logarithm and exponential may differ in their last bit. All else, at these sizes the sum of leaf values too, is exact. */
 const SIGMOID_TOLERANCE = 1e-15;
 
@@ -193,49 +189,6 @@ test("the README's Python example runs as it stands", { skip }, () => {
 });
 
 // --- customers ---------------------------------------------------------------------------------------------
-
-/** The customers of a file, with missing values in every nullable column and unseen levels in every category. */
-async function changedCustomers(dataset: DatasetSpecification, path: string): Promise<Table> {
-  const random = new Random(1);
-  const hit = (): boolean => random.integer(CHANGED_CELLS) === 0;
-  const { rows, columns } = await customersOf(dataset, path);
-  const changed = [...columns].map(([name, column]): [string, Column] => {
-    const { nullable = false } = dataset.columns[name];
-    if (column instanceof Float64Array) return [name, column.map((x) => (nullable && hit() ? Number.NaN : x))];
-    const levels = [...column.levels, "never seen"];
-    const change = (code: number): number => (nullable && hit() ? MISSING_CODE : hit() ? levels.length - 1 : code);
-    return [name, { codes: column.codes.map(change), levels }];
-  });
-  return { rows, columns: new Map(changed) };
-}
-
-async function customersOf(dataset: DatasetSpecification, path: string): Promise<Table> {
-  const reader = await openCustomers(findData(path), dataset, { labelled: false });
-  const tables: Table[] = [];
-  for await (const table of reader.tables()) tables.push(table);
-  reader.close();
-  const { rows, levels } = reader;
-  assert(rows > 7000, `${rows} customers`);
-  const columns = featureColumnNames(dataset).map((name): [string, Column] => {
-    const parts = tables.map(({ columns }) => columns.get(name) as Column);
-    const [of] = parts;
-    if (of instanceof Float64Array)
-      return [name, Float64Array.from(parts.flatMap((part) => [...(part as Float64Array)]))];
-    const codes = Int32Array.from(parts.flatMap((part) => [...(part as CategoryColumn).codes]));
-    return [name, { codes, levels: levels.get(name) as readonly string[] }];
-  });
-  return { rows, columns: new Map(columns) };
-}
-
-function firstRows(table: Table, rows: number, start = 0): Table {
-  const columns = [...table.columns].map(([name, column]): [string, Column] => [
-    name,
-    column instanceof Float64Array
-      ? column.slice(start, start + rows)
-      : { ...column, codes: column.codes.slice(start, start + rows) },
-  ]);
-  return { rows, columns: new Map(columns) };
-}
 
 /** Columns as JSON: null is missing, and numbers that JSON does not have are texts. */
 function toJson({ columns }: Table): Record<string, (number | string | null)[]> {
