@@ -8,7 +8,7 @@ import { setTimeout } from "node:timers/promises";
 import { fileURLToPath } from "node:url";
 
 const ENVIRONMENT = new URL("../bench/.venv-mlflow/", import.meta.url);
-const MLFLOW = fileURLToPath(new URL("bin/mlflow", ENVIRONMENT));
+export const MLFLOW = fileURLToPath(new URL("bin/mlflow", ENVIRONMENT));
 /** It imports for seconds, and makes its database. */
 const START_MS = 120_000;
 const STOP_MS = 10_000;
