@@ -129,8 +129,9 @@ export class MlflowClient {
     await this.#post("runs/log-inputs", { run_id: runId, datasets });
   }
 
+  /** Said twice, it is refused. */
   async logOutput(runId: string, modelId: string): Promise<void> {
-    await this.#post("runs/outputs", { run_id: runId, models: [{ model_id: modelId, step: 0 }] });
+    await this.#create("runs/outputs", { run_id: runId, models: [{ model_id: modelId, step: 0 }] });
   }
 
   async getRun(runId: string): Promise<ServerRun> {

@@ -84,7 +84,8 @@ async function sendModel(
 ): Promise<string | undefined> {
   const stored =
     (await client.findLoggedModel(experimentId, runId)) ?? (await client.createLoggedModel(experimentId, runId, model));
-  await client.logOutput(runId, stored.id);
+  const { modelIds } = await client.getRun(runId);
+  if (!modelIds.includes(stored.id)) await client.logOutput(runId, stored.id);
   await client.logModelMetrics(runId, stored.id, model.metrics);
   await upload(client, stored.artifactUri, model.files, async (body) => {
     const identity = { modelId: stored.id, runId, artifactPath: stored.artifactUri };
