@@ -4,73 +4,15 @@ import { FileStore } from "./tracking/file-store.ts";
 import { MlflowClient } from "./tracking/mlflow-client.ts";
 import { MlflowError } from "./tracking/mlflow-http.ts";
 import { pushRun, type SentRun } from "./tracking/push.ts";
-import type { MetricPoint, RunData, RunInfo } from "./tracking/run.ts";
+import { exactOrAll, type ListedRun, MOST_CANDIDATES, type RunList, runSources } from "./tracking/run-source.ts";
 import { type TrackingTarget, withoutCredentials } from "./tracking/target.ts";
 import { serverOf } from "./tracking/waiting.ts";
 
-export interface ListedRun extends RunInfo, Pick<RunData, "params" | "tags" | "inputs"> {
-  /** The last point of each curve. */
-  readonly metrics: Readonly<Record<string, number>>;
-  /** Whether it is still to be sent to its server. */
-  readonly isWaiting: boolean;
-}
-
-export interface RunList {
-  /** The newest first. */
-  readonly runs: readonly ListedRun[];
-  /** Folders that are no runs, or damaged ones. */
-  readonly damaged: readonly string[];
-}
-
 /** The newest runs of the experiment; with a server, those that wait for it among them. */
 export async function listRuns(target: TrackingTarget, limit: number): Promise<RunList> {
-  const local = listFolder(target, limit);
-  const sent = target.server === undefined ? [] : await listServer(target.server, target.experiment, limit);
-  const runs = [...local.runs, ...sent].sort((a, b) => b.startTime - a.startTime).slice(0, limit);
-  return { runs, damaged: local.damaged };
-}
-
-function listFolder({ folder, experiment, server }: TrackingTarget, limit: number): RunList {
-  const store = new FileStore(folder);
-  const { runs: infos, damaged } = store.listRuns(experiment);
-  const broken = [...damaged];
-  const runs = infos.slice(0, limit).flatMap(({ runId }): ListedRun[] => {
-    try {
-      return [listed(store.readRun(runId), server !== undefined)];
-    } catch (error) {
-      broken.push(`${runId}: ${(error as Error).message}`);
-      return [];
-    }
-  });
-  return { runs, damaged: broken };
-}
-
-async function listServer(server: string, experiment: string, limit: number): Promise<ListedRun[]> {
-  const client = new MlflowClient(server, process.env);
-  const id = await client.findExperiment(experiment);
-  return id === undefined ? [] : (await client.searchRuns(id, { limit })).map((run) => listed(run, false));
-}
-
-function listed(
-  { runId, name, status, startTime, endTime, ...data }: RunInfo & RunData,
-  isWaiting: boolean,
-): ListedRun {
-  const { params, tags, inputs } = data;
-  return { runId, name, status, startTime, endTime, params, tags, inputs, metrics: latest(data.metrics), isWaiting };
-}
-
-/** As MLflow has it: of each metric the point of the highest step, in doubt the later one. */
-function latest(points: readonly MetricPoint[]): Record<string, number> {
-  const last = new Map<string, MetricPoint>();
-  for (const point of points) {
-    const before = last.get(point.key);
-    const isLater =
-      before === undefined ||
-      point.step > before.step ||
-      (point.step === before.step && point.timestamp >= before.timestamp);
-    if (isLater) last.set(point.key, point);
-  }
-  return Object.fromEntries([...last].map(([key, { value }]) => [key, value]));
+  const lists = await Promise.all(runSources(target).map((source) => source.list(limit)));
+  const runs = lists.flatMap((list) => list.runs).sort((a, b) => b.startTime - a.startTime);
+  return { runs: runs.slice(0, limit), damaged: lists.flatMap(({ damaged }) => damaged) };
 }
 
 // --- side by side ------------------------------------------------------------------------------------------
@@ -88,48 +30,26 @@ export interface Comparison {
   >;
 }
 
-/** As many as a message names. */
-const MOST_CANDIDATES = 5;
-
 /**
  * @param references Ids, their beginnings, or names.
- * @throws CHURN_ERR_OPTION_INVALID for what names no run, or several
+ * @throws CHURN_ERR_OPTION_INVALID for what names no run, or several; CHURN_ERR_FILE_UNREADABLE for one that is damaged
  */
-export async function findRuns(target: TrackingTarget, references: readonly string[]): Promise<ListedRun[]> {
-  const { folder, experiment, server } = target;
-  const store = new FileStore(folder);
-  const local = store.listRuns(experiment).runs;
-  const client = server === undefined ? undefined : new MlflowClient(server, process.env);
-  const experimentId = await client?.findExperiment(experiment);
-  const search = async (reference: string): Promise<ListedRun[]> => {
-    if (client === undefined || experimentId === undefined) return [];
-    const filters = [
-      ...(reference.includes("'") ? [] : [`attributes.run_name = '${reference}'`]),
-      ...(/^[\w-]+$/.test(reference) ? [`attributes.run_id LIKE '${reference}%'`] : []),
-    ];
-    const found = filters.map((filter) => client.searchRuns(experimentId, { filter, limit: MOST_CANDIDATES }));
-    return (await Promise.all(found)).flat().map((run) => listed(run, false));
-  };
+export function findRuns(target: TrackingTarget, references: readonly string[]): Promise<ListedRun[]> {
+  const sources = runSources(target);
   const find = async (reference: string): Promise<ListedRun> => {
-    const here = local
-      .filter(({ runId, name }) => name === reference || runId.startsWith(reference))
-      .slice(0, MOST_CANDIDATES)
-      .map(({ runId }) => listed(store.readRun(runId), server !== undefined));
-    const all = [...here, ...(await search(reference))];
-    const exact = all.filter(({ runId, name }) => runId === reference || name === reference);
-    const found = distinct(exact.length > 0 ? exact : all);
+    const possible = await Promise.all(sources.map((source) => source.find(reference)));
+    const found = exactOrAll(possible.flat(), reference);
     if (found.length === 1) return found[0];
-    const candidates = found.slice(0, MOST_CANDIDATES).map(({ runId, name }) => `${runId} (${name})`);
-    const got = found.length === 0 ? "none" : candidates.join(", ");
-    const message = `"${reference}": expected the id of one run, its beginning or its name, found ${got} in experiment "${experiment}"`;
+    const candidates = found.length > 0 ? found : (await listRuns(target, MOST_CANDIDATES)).runs;
+    const names = candidates.slice(0, MOST_CANDIDATES).map(({ runId, name }) => `${runId} (${name})`);
+    const message =
+      `"${reference}": expected the id of one run, its beginning or its name, ` +
+      `got ${found.length === 0 ? "none" : "several"} in experiment "${target.experiment}"` +
+      (names.length === 0 ? "" : `: ${found.length === 0 ? "the newest are " : ""}${names.join(", ")}`);
     throw new ChurnError("CHURN_ERR_OPTION_INVALID", message);
   };
   return Promise.all(references.map(find));
 }
-
-const distinct = <T extends RunInfo>(runs: readonly T[]): T[] => [
-  ...new Map(runs.map((run) => [run.runId, run])).values(),
-];
 
 export function compareRuns(runs: readonly ListedRun[]): Comparison {
   const differing: Record<string, (string | null)[]> = {};

@@ -1,8 +1,9 @@
 /** `churn runs`: tracked runs, listed and side by side. */
 import { ChurnError } from "@churn/contract";
 import { Command } from "commander";
-import { markdownTable } from "../report/text.ts";
-import { type Comparison, compareRuns, findRuns, listRuns, pushRuns, type RunList } from "../runs.ts";
+import { METRIC_LABELS, markdownTable } from "../report/text.ts";
+import { type Comparison, compareRuns, findRuns, listRuns, pushRuns } from "../runs.ts";
+import type { ListedRun, RunList } from "../tracking/run-source.ts";
 import { type TrackingTarget, trackingTarget } from "../tracking/target.ts";
 import { type Context, createContext, OUTPUT_OPTIONS, type OutputOptions, wholeNumber } from "./context.ts";
 
@@ -15,13 +16,16 @@ interface RunsOptions extends OutputOptions {
 const DEFAULT_LIMIT = 20;
 /** Enough of an id to tell runs apart, and to name one. */
 const ID_LENGTH = 8;
-/** What a list shows of a run, where it has it. */
+/** What a list shows of runs, where one has it; of other programs' runs, what they have. */
 const LISTED_METRICS = ["roc_auc", "log_loss", "profit_per_customer", "out_of_bag_log_loss"];
+const MOST_LISTED_METRICS = 4;
+/** Of a tag: some hold a page. */
+const MOST_CHARACTERS = 80;
 
 export function runsCommand(): Command {
   const command = new Command("runs")
-    .description("List tracked runs, or put some side by side; they are read from MLFLOW_TRACKING_URI.")
-    .argument("[run...]", "ids, their beginnings, or names of runs to compare")
+    .description("List tracked runs, show one, or put some side by side; they are read from MLFLOW_TRACKING_URI.")
+    .argument("[run...]", "ids, their beginnings, or names")
     .option("--experiment <name>", "experiment (default: MLFLOW_EXPERIMENT_NAME, or churn)")
     .option("--limit <n>", "list the newest n", wholeNumber(1, 50_000), DEFAULT_LIMIT)
     .option("--push", "send the runs that wait for the tracking server")
@@ -43,7 +47,7 @@ export function runsCommand(): Command {
     }
     const runs = await context.withProgress("reading runs", () => findRuns(target, references));
     const comparison = compareRuns(runs);
-    context.print(comparisonText(comparison));
+    context.print(runs.length === 1 ? runText(runs[0]) : comparisonText(comparison));
     context.printJson(comparison);
   });
 }
@@ -71,44 +75,108 @@ function listText({ runs, damaged }: RunList, { experiment, folder, server }: Tr
   if (runs.length === 0) {
     return [`No runs of experiment "${experiment}" in ${server ?? folder}: churn train makes one`, ...notes].join("\n");
   }
-  const metrics = LISTED_METRICS.filter((name) => runs.some((run) => run.metrics[name] !== undefined));
-  const rows = runs.map((run) => [
+  const metrics = listedMetrics(runs);
+  const rows = underParents(runs).map(({ run, depth }) => [
     run.runId.slice(0, ID_LENGTH),
-    `${run.tags["mlflow.parentRunId"] === undefined ? "" : "└ "}${run.name}`,
+    `${"└ ".repeat(depth)}${run.name}`,
     localTime(run.startTime),
-    run.endTime === null ? "–" : `${((run.endTime - run.startTime) / 1000).toFixed(1)} s`,
-    run.isWaiting ? "waiting" : run.status.toLowerCase(),
+    duration(run),
+    statusOf(run),
     ...metrics.map((name) => figure(run.metrics[name])),
+    run.tags.model_version ?? "–",
   ]);
-  return [markdownTable([["id", "name", "started", "took", "status", ...metrics], ...rows]), ...notes].join("\n");
+  const header = ["id", "name", "started", "took", "status", ...metrics.map(labelOf), "model"];
+  return [markdownTable([header, ...rows]), ...notes].join("\n");
+}
+
+function listedMetrics(runs: readonly ListedRun[]): string[] {
+  const known = LISTED_METRICS.filter((name) => runs.some(({ metrics }) => metrics[name] !== undefined));
+  const all = new Set(runs.flatMap(({ metrics }) => Object.keys(metrics)));
+  return known.length > 0 ? known : [...all].slice(0, MOST_LISTED_METRICS);
+}
+
+/** A child stands below its parent where that is in the list, too. Parents are the older ones: nothing goes in circles. */
+function underParents(runs: readonly ListedRun[]): { readonly run: ListedRun; readonly depth: number }[] {
+  const place = new Map(runs.map(({ runId }, i) => [runId, i]));
+  const children = Map.groupBy(runs, ({ tags }, i) => {
+    const parent = place.get(tags["mlflow.parentRunId"]);
+    return parent !== undefined && parent > i ? parent : undefined;
+  });
+  const below = (parent: number | undefined, depth: number): { run: ListedRun; depth: number }[] =>
+    (children.get(parent) ?? []).flatMap((run) => [{ run, depth }, ...below(place.get(run.runId), depth + 1)]);
+  return below(undefined, 0);
+}
+
+function runText(run: ListedRun): string {
+  const tags = Object.entries(run.tags).map(([key, value]) => [key, shortened(value)]);
+  return [
+    markdownTable([
+      ["run", run.runId],
+      ["name", run.name],
+      ["started", localTime(run.startTime)],
+      ["took", duration(run)],
+      ["status", statusOf(run)],
+      ...Object.entries(run.datasets).map(([name, digest]) => ["data", `${name} ${digest}`]),
+    ]),
+    ...section([["parameter", "value"], ...Object.entries(run.params)]),
+    ...section([["metric", "value"], ...Object.entries(run.metrics).map(([key, value]) => [key, figure(value)])]),
+    ...section([["tag", "value"], ...tags]),
+  ].join("\n");
 }
 
 function comparisonText({ runs, params, metrics }: Comparison): string {
   const ids = runs.map(({ runId }) => runId.slice(0, ID_LENGTH));
-  const others = ids.slice(1).map((id) => `${id} − ${ids[0]}`);
   const facts = [
     ["name", ...runs.map(({ name }) => name)],
     ["started", ...runs.map(({ startTime }) => localTime(startTime))],
-    ["model", ...runs.map(({ tags }) => tags.model_version ?? "–")],
-    ["data", ...runs.map(({ inputs }) => inputs.map(({ name, digest }) => `${name} ${digest}`).join(", ") || "–")],
+    ["took", ...runs.map(duration)],
+    ["status", ...runs.map(statusOf)],
+    ...differing("model", runs, ({ tags }) => tags.model_version),
+    ...differing("content", runs, ({ tags }) => tags.content_sha256?.slice(0, ID_LENGTH)),
+    ...[...new Set(runs.flatMap(({ datasets }) => Object.keys(datasets)))].flatMap((name) =>
+      differing(`data: ${name}`, runs, ({ datasets }) => datasets[name]),
+    ),
   ];
-  const differing = Object.entries(params.differing).map(([key, values]) => [
-    key,
-    ...values.map((value) => value ?? "–"),
-  ]);
-  const equal = Object.entries(params.equal).map(([key, value]) => `${key} ${value}`);
+  const parameters = Object.entries(params.differing).map(([key, values]) => [key, ...values.map((v) => v ?? "–")]);
   const figures = Object.entries(metrics).map(([key, { values, deltas }]) => [
     key,
-    ...values.map(figure),
-    ...deltas.slice(1).map(signed),
+    figure(values[0]),
+    ...values.slice(1).flatMap((value, i) => [figure(value), signed(deltas[i + 1])]),
   ]);
-  const isOne = runs.length === 1;
+  const equal = Object.keys(params.equal).length;
   return [
-    markdownTable([["", ...ids], ...facts]),
-    ...(differing.length === 0 ? [] : ["", markdownTable([["parameter", ...ids], ...differing])]),
-    ...(equal.length === 0 ? [] : ["", `${isOne ? "Parameters" : "Equal parameters"}: ${equal.join(", ")}`]),
-    ...(figures.length === 0 ? [] : ["", markdownTable([["metric", ...ids, ...others], ...figures])]),
+    markdownTable([["run", ...ids], ...facts]),
+    ...section([["parameter", ...ids], ...parameters]),
+    ...(equal === 0 ? [] : ["", `Parameters that are equal: ${equal}`]),
+    ...section([["metric", ids[0], ...ids.slice(1).flatMap((id) => [id, "difference"])], ...figures]),
   ].join("\n");
+}
+
+/** A table below others; nothing where it has only a header. */
+function section(rows: readonly (readonly string[])[]): string[] {
+  return rows.length === 1 ? [] : ["", markdownTable(rows)];
+}
+
+function differing(
+  label: string,
+  runs: readonly ListedRun[],
+  read: (run: ListedRun) => string | undefined,
+): string[][] {
+  const values = runs.map((run) => read(run) ?? "–");
+  return values.every((value) => value === values[0]) ? [] : [[label, ...values]];
+}
+
+const labelOf = (metric: string): string => (METRIC_LABELS as Readonly<Record<string, string>>)[metric] ?? metric;
+const statusOf = (run: ListedRun): string => (run.isWaiting ? "waiting" : run.status.toLowerCase());
+
+function shortened(text: string): string {
+  return text.length > MOST_CHARACTERS ? `${text.slice(0, MOST_CHARACTERS - 1)}…` : text;
+}
+
+function duration({ startTime, endTime }: ListedRun): string {
+  if (endTime === null) return "–";
+  const seconds = (endTime - startTime) / 1000;
+  return seconds < 60 ? `${seconds.toFixed(1)} s` : `${Math.round(seconds / 60)} min`;
 }
 
 function localTime(time: number): string {

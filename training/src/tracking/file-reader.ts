@@ -3,7 +3,7 @@ import { readdirSync, readFileSync } from "node:fs";
 import { join } from "node:path";
 import { isFolder } from "@churn/contract";
 import { decodeYaml, type YamlMap } from "../mlflow/yaml.ts";
-import type { Artifact, DatasetInput, LoggedModel, MetricPoint, Run, RunInfo, RunStatus } from "./run.ts";
+import type { Artifact, DatasetInput, LoggedModel, MetricPoint, Run, RunData, RunInfo, RunStatus } from "./run.ts";
 
 export const META_FILE = "meta.yaml";
 /** MLflow's numbers of them: the place in this list, and one. */
@@ -29,17 +29,25 @@ export function readInfo(folder: string): RunInfo | undefined {
 /** @throws Error for a run that is damaged or deleted */
 export function readRun(experiment: Experiment, runId: string): Run {
   const folder = join(experiment.folder, runId);
+  const [modelId] = subfolders(join(folder, "outputs"));
+  return {
+    ...readData(experiment, runId),
+    artifacts: readArtifacts(join(folder, "artifacts")),
+    model: modelId === undefined ? undefined : readModel(join(experiment.folder, "models", modelId)),
+  };
+}
+
+/** A run without its files. @throws Error for one that is damaged or deleted */
+export function readData(experiment: Experiment, runId: string): RunInfo & RunData {
+  const folder = join(experiment.folder, runId);
   const info = readInfo(folder);
   if (info === undefined) throw new Error(`run ${runId} is deleted`);
-  const [modelId] = subfolders(join(folder, "outputs"));
   return {
     ...info,
     params: readEntries(join(folder, "params")),
     metrics: readMetrics(join(folder, "metrics")),
     tags: readEntries(join(folder, "tags")),
     inputs: subfolders(join(folder, "inputs")).map((id) => readInput(experiment, readMeta(join(folder, "inputs", id)))),
-    artifacts: readArtifacts(join(folder, "artifacts")),
-    model: modelId === undefined ? undefined : readModel(join(experiment.folder, "models", modelId)),
   };
 }
 
@@ -76,8 +84,12 @@ export function readModel(folder: string): LoggedModel {
 
 const readMetrics = (folder: string): MetricPoint[] => readLines(folder).map(({ key, fields }) => pointOf(key, fields));
 
-function pointOf(key: string, [timestamp, value, step = "0"]: readonly string[]): MetricPoint {
-  return { key, value: numberOf(value), step: Number(step), timestamp: Number(timestamp) };
+/** @throws Error for a line that is no point */
+function pointOf(key: string, [timestamp, value = "", step = "0"]: readonly string[]): MetricPoint {
+  const point = { key, value: numberOf(value), step: Number(step), timestamp: Number(timestamp) };
+  const isNumber = value !== "" && (!Number.isNaN(point.value) || /^[-+]?nan$/i.test(value));
+  if (isNumber && Number.isInteger(point.step) && Number.isInteger(point.timestamp)) return point;
+  throw new Error(`metric ${key}: expected lines of timestamp, value and step`);
 }
 
 /** As Python writes numbers. */

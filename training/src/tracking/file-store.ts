@@ -16,9 +16,18 @@ import { join, resolve } from "node:path";
 import { fileURLToPath, pathToFileURL } from "node:url";
 import { asidePath, ChurnError, makeFolders, removeAbandoned } from "@churn/contract";
 import { encodeYaml } from "../mlflow/yaml.ts";
-import { type Experiment, META_FILE, readInfo, readModel, readRun, subfolders, tryReadMeta } from "./file-reader.ts";
+import {
+  type Experiment,
+  META_FILE,
+  readData,
+  readInfo,
+  readModel,
+  readRun,
+  subfolders,
+  tryReadMeta,
+} from "./file-reader.ts";
 import { writeModel, writeRun } from "./file-writer.ts";
-import type { LoggedModel, Run, RunInfo } from "./run.ts";
+import type { LoggedModel, Run, RunData, RunInfo } from "./run.ts";
 
 /** What stands in an experiment's folder beside its runs. */
 const RESERVED: ReadonlySet<string> = new Set(["tags", "datasets", "traces", "models"]);
@@ -63,9 +72,18 @@ export class FileStore {
 
   /** @throws CHURN_ERR_FILE_MISSING; Error for a run that is damaged */
   readRun(runId: string): Run & { readonly experiment: string } {
-    const found = this.#experiments().find(({ folder }) => existsSync(join(folder, runId, META_FILE)));
-    if (found === undefined) throw missing(`no run ${runId} in ${this.root}`);
-    return { ...readRun(found, runId), experiment: found.name };
+    const experiment = this.#experimentOf(runId);
+    return { ...readRun(experiment, runId), experiment: experiment.name };
+  }
+
+  /** A run without its files. @throws CHURN_ERR_FILE_MISSING; Error for a run that is damaged */
+  readData(runId: string): RunInfo & RunData {
+    return readData(this.#experimentOf(runId), runId);
+  }
+
+  /** @throws CHURN_ERR_FILE_MISSING */
+  runFolder(runId: string): string {
+    return join(this.#experimentOf(runId).folder, runId);
   }
 
   /** @throws CHURN_ERR_FILE_MISSING; Error for a logged model that is damaged */
@@ -90,6 +108,12 @@ export class FileStore {
       rmSync(run, { recursive: true, force: true });
       for (const model of models) rmSync(join(folder, "models", model), { recursive: true, force: true });
     }
+  }
+
+  #experimentOf(runId: string): Experiment {
+    const found = this.#experiments().find(({ folder }) => existsSync(join(folder, runId, META_FILE)));
+    if (found === undefined) throw missing(`no run ${runId} in ${this.root}`);
+    return found;
   }
 
   #experiments(): Experiment[] {
