@@ -131,6 +131,9 @@ function listed({ runId, name, status, startTime, endTime, params, tags, ...data
 
 /** As MLflow has it: of each metric the point of the highest step, then time, then value. */
 function latest(points: readonly MetricPoint[]): Record<string, number> {
-  const inOrder = points.toSorted((a, b) => a.step - b.step || a.timestamp - b.timestamp || a.value - b.value);
-  return Object.fromEntries(inOrder.map(({ key, value }) => [key, value]));
+  const curves = [...Map.groupBy(points, ({ key }) => key)];
+  return Object.fromEntries(curves.map(([key, curve]) => [key, curve.toSorted(byStep)[curve.length - 1].value]));
 }
+
+const byStep = (a: MetricPoint, b: MetricPoint): number =>
+  a.step - b.step || a.timestamp - b.timestamp || a.value - b.value;
