@@ -4,7 +4,7 @@ import { Command } from "commander";
 import { METRIC_LABELS, markdownTable } from "../report/text.ts";
 import { type Comparison, compareRuns, findRuns, listRuns, pushRuns } from "../runs.ts";
 import type { ListedRun, RunList } from "../tracking/run-source.ts";
-import { type TrackingTarget, trackingTarget } from "../tracking/target.ts";
+import { type TrackingTarget, trackingTarget, withoutCredentials } from "../tracking/target.ts";
 import { type Context, createContext, OUTPUT_OPTIONS, type OutputOptions, wholeNumber } from "./context.ts";
 
 interface RunsOptions extends OutputOptions {
@@ -73,7 +73,8 @@ async function sendWaiting(target: TrackingTarget, { log, print, printJson, with
 function listText({ runs, damaged }: RunList, { experiment, folder, server }: TrackingTarget): string {
   const notes = damaged.length === 0 ? [] : [`Note: folders that are no whole runs: ${damaged.length}: ${damaged[0]}`];
   if (runs.length === 0) {
-    return [`No runs of experiment "${experiment}" in ${server ?? folder}: churn train makes one`, ...notes].join("\n");
+    const place = server === undefined ? folder : withoutCredentials(server);
+    return [`No runs of experiment "${experiment}" in ${place}: churn train makes one`, ...notes].join("\n");
   }
   const metrics = listedMetrics(runs);
   const rows = underParents(runs).map(({ run, depth }) => [
