@@ -21,7 +21,7 @@ import { fileURLToPath } from "node:url";
 import { Model } from "@churn/contract";
 
 const MAIN = fileURLToPath(new URL("../src/main.ts", import.meta.url));
-const COMMANDS = ["generate", "train", "evaluate", "predict", "export", "demo"];
+const COMMANDS = ["generate", "train", "evaluate", "predict", "export", "runs", "demo"];
 
 /** A data set of a made-up gym. */
 const GYM = {

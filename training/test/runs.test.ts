@@ -2,11 +2,11 @@
 import assert from "node:assert/strict";
 import { spawnSync } from "node:child_process";
 import { once } from "node:events";
-import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from "node:fs";
+import { mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { createServer } from "node:http";
 import type { AddressInfo } from "node:net";
 import { tmpdir } from "node:os";
-import { join } from "node:path";
+import { basename, join } from "node:path";
 import { after, describe, test } from "node:test";
 import { fileURLToPath } from "node:url";
 import { compareRuns, findRuns, listRuns } from "../src/runs.ts";
@@ -140,6 +140,10 @@ describe("damage", () => {
     "an empty folder": (folder) => {
       rmSync(folder, { recursive: true });
       mkdirSync(folder);
+    },
+    "another run's meta.yaml": (folder) => {
+      const meta = join(folder, "meta.yaml");
+      writeFileSync(meta, readFileSync(meta, "utf8").replaceAll(basename(folder), newRunId()));
     },
     "a metric of nonsense": (folder) => writeFileSync(join(folder, "metrics", "roc_auc"), "once upon a time\n"),
     "a metric without a value": (folder) => writeFileSync(join(folder, "metrics", "roc_auc"), "1790000000000\n"),

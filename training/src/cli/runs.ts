@@ -29,7 +29,7 @@ export function runsCommand(): Command {
     .option("--experiment <name>", "experiment (default: MLFLOW_EXPERIMENT_NAME, or churn)")
     .option("--limit <n>", "list the newest n", wholeNumber(1, 50_000), DEFAULT_LIMIT)
     .option("--push", "send the runs that wait for the tracking server")
-    .addHelpText("after", "\nExamples:\n  churn runs --limit 5\n  churn runs 13235606 7ca4de37");
+    .addHelpText("after", "\nExample:\n  churn runs --limit 5 && churn runs 13235606 7ca4de37");
   for (const option of OUTPUT_OPTIONS) command.addOption(option);
   return command.action(async (references: string[], { experiment, limit, push, ...output }: RunsOptions) => {
     const context = createContext(output);

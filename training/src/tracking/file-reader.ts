@@ -1,6 +1,6 @@
 /** Runs and logged models from files of MLflow's file store, whoever wrote them. */
 import { readdirSync, readFileSync } from "node:fs";
-import { join } from "node:path";
+import { basename, join } from "node:path";
 import { isFolder } from "@churn/contract";
 import { decodeYaml, type YamlMap } from "../mlflow/yaml.ts";
 import type { Artifact, DatasetInput, LoggedModel, MetricPoint, Run, RunData, RunInfo, RunStatus } from "./run.ts";
@@ -20,7 +20,9 @@ export function readInfo(folder: string): RunInfo | undefined {
   const meta = readMeta(folder);
   const { run_id: runId, run_name: name = "", status, start_time: start, end_time: end, lifecycle_stage: stage } = meta;
   const named = STATUSES[Number(status) - 1];
-  if (typeof runId !== "string" || named === undefined || !/^\d+$/.test(String(start))) throw new Error("no run");
+  // A copy of a run by hand is none: it would be the same run twice.
+  const isRun = runId === basename(folder) && named !== undefined && /^\d+$/.test(String(start));
+  if (!isRun) throw new Error("no run");
   if (stage === "deleted") return undefined;
   const endTime = /^\d+$/.test(String(end)) ? Number(end) : null;
   return { runId, name: String(name), status: named, startTime: Number(start), endTime };
