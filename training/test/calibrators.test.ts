@@ -120,6 +120,18 @@ describe("the calibration that is chosen", () => {
     near(mean, calibration.logLoss.isotonic ?? 0, 1e-12);
   });
 
+  test("comes with the log-loss of each fold, of nearly the same size", () => {
+    const { calibration, foldLogLoss } = chooseCalibration(drawn(60_000, stepped, 6), 6);
+
+    for (const [method, folds] of Object.entries(foldLogLoss)) {
+      assert.equal(folds.length, 5);
+      near(folds.reduce((sum, loss) => sum + loss, 0) / 5, calibration.logLoss[method as "none"] ?? 0, 2e-4);
+      assert.equal(new Set(folds).size, 5);
+    }
+    assert.deepEqual(Object.keys(foldLogLoss), Object.keys(calibration.logLoss));
+    assert.deepEqual(chooseCalibration(drawn(300, sharper, 4), 4).foldLogLoss, {});
+  });
+
   test("is none for few rows, and says why", () => {
     const { method, logLoss, reason } = chooseCalibration(drawn(300, sharper, 4), 4).calibration;
 

@@ -21,7 +21,7 @@ import { fileURLToPath } from "node:url";
 import { Model } from "@churn/contract";
 
 const MAIN = fileURLToPath(new URL("../src/main.ts", import.meta.url));
-const COMMANDS = ["generate", "train", "evaluate", "predict", "export", "runs", "demo"];
+const COMMANDS = ["generate", "train", "evaluate", "predict", "export", "runs", "models", "demo"];
 
 /** A data set of a made-up gym. */
 const GYM = {
@@ -312,7 +312,12 @@ describe("a model", { concurrency: 2 }, () => {
     ));
 
   for (const [fault, args, says] of [
-    ["in a format that is not there", ["--format", "mlflow"], /'--format <name>' argument 'mlflow' is invalid.*onnx/],
+    [
+      "in a format that is not there",
+      ["--format", "pmml"],
+      /'--format <name>' argument 'pmml' is invalid.*onnx, mlflow/,
+    ],
+    ["over another's folder", ["--format", "mlflow", "--out", "model"], /model: expected a path where nothing is/],
     ["into its own directory", ["--out", "model/churn.onnx"], /expected a place outside of model directories/],
     ["over its own files", ["--out", "model/forest.safetensors"], /expected a place outside of model directories/],
     ["over a folder", ["--out", "model"], /model: cannot be written \(there is a folder of that name\)/],
@@ -330,6 +335,19 @@ describe("a model", { concurrency: 2 }, () => {
     const { version } = Model.load(join(folder, "model")).manifest;
     assert.deepEqual([code, rest], [0, { out: "churn.onnx", format: "onnx", modelVersion: version }]);
     assert.equal(readFileSync(join(folder, "churn.onnx")).length, sizeBytes);
+  });
+
+  test("exported for MLflow carries itself along", async () => {
+    const folder = beside();
+
+    const { code } = await churn(folder, [...EXPORT, "--format", "mlflow", "--out", "deep/churn"]);
+
+    assert.equal(code, 0);
+    for (const file of readdirSync(join(folder, "model"))) {
+      assert.deepEqual(readFileSync(join(folder, "deep/churn/model", file)), readFileSync(join(folder, "model", file)));
+    }
+    assert(readdirSync(join(folder, "deep/churn")).includes("MLmodel"));
+    assert.deepEqual(readdirSync(join(folder, "deep")), ["churn"]);
   });
 
   test("scores a file in its order, by key, in doubles that read back to the model's own", async () => {
@@ -506,7 +524,8 @@ describe("the command", { concurrency: 2 }, () => {
   test("lists its commands, with an example", async () => {
     const { code, stdout } = await churn(home, ["--help"]);
 
-    const listed = [...stdout.matchAll(/^ {2}(\w+) \[options\]/gm)].map(([, name]) => name);
+    const [, commands] = /\nCommands:\n(.*)\nExample:/s.exec(stdout) ?? [];
+    const listed = [...commands.matchAll(/^ {2}(\w+)/gm)].map(([, name]) => name);
     assert.deepEqual([code, listed], [0, COMMANDS]);
     assert.match(stdout, /\nExample:\n {2}churn /);
   });
@@ -519,7 +538,7 @@ describe("the command", { concurrency: 2 }, () => {
       const { code, stdout, stderr } = await churn(folder, [command, "--help"]);
 
       assert.deepEqual([code, stderr], [0, ""]);
-      assert.match(stdout, new RegExp(`\nExample:\n  churn ${command} --[^\n]+\n$`));
+      assert.match(stdout, new RegExp(`\nExample:\n  churn ${command} [^\n]+\n$`));
       assert.deepEqual(contents(folder), before);
     });
   }
@@ -547,13 +566,17 @@ describe("the command", { concurrency: 2 }, () => {
     assert(metrics.roc_auc.low <= metrics.roc_auc.value && metrics.roc_auc.value <= metrics.roc_auc.high);
     assert.equal(metrics.precision_score.value, truePositives / (truePositives + falsePositives));
     assert.equal(metrics.recall_score.value, truePositives / (truePositives + falseNegatives));
-    assert(readdirSync(join(folder, run)).includes("run.json"));
+    assert(readdirSync(run.location).includes("meta.yaml"));
+    assert.equal(run.isWaiting, false);
     assert.equal(report, "reports/training.html");
     assert.match(readFileSync(join(folder, report), "utf8"), /^<!doctype html>/);
     assert.deepEqual(new Set(entries.map(({ plane }) => plane)), new Set(["training"]));
     assert.deepEqual(
       entries.map(({ event }) => event),
-      ["train.started", "data.loaded", "forest.fitted", "model.evaluated", "report.written", "train.finished"],
+      [
+        ...["train.started", "data.loaded", "forest.fitted", "model.evaluated", "report.written"],
+        ...["run.recorded", "train.finished"],
+      ],
     );
   });
 

@@ -1,7 +1,8 @@
 import assert from "node:assert/strict";
 import { describe, test } from "node:test";
 import { encodeForest, ForestKernel, type ForestParameters, leafValues } from "@churn/contract";
-import { fitForest } from "../src/forest/random-forest.ts";
+import { logLossOf } from "../src/evaluation/metrics.ts";
+import { type FitOptions, fitForest } from "../src/forest/random-forest.ts";
 import { Random } from "../src/random.ts";
 
 const PARAMETERS: ForestParameters = {
@@ -198,4 +199,49 @@ describe("a forest", () => {
       );
     });
   }
+});
+
+describe("the curve of out-of-bag log-loss", () => {
+  const data = makeData([uniform, uniform], ([x]) => x, 2000);
+  const fit = (change: Partial<ForestParameters>, options: Partial<FitOptions> = {}) =>
+    fitForest(data.columns, data.labels, { ...PARAMETERS, nEstimators: 60, ...change }, { seed: 3, ...options });
+
+  test("has about thirty points, the last of which speaks of the whole forest", async () => {
+    const { outOfBagCurve, outOfBagScores } = await fit({ nEstimators: 61 });
+
+    assert.deepEqual(
+      outOfBagCurve.map(({ nTrees }) => nTrees),
+      [...Array.from({ length: 20 }, (_, i) => 3 * (i + 1)), 61],
+    );
+    const losses = Array.from(outOfBagScores, (score, row) => logLossOf(score, data.labels[row]));
+    const mean = losses.reduce((sum, loss) => sum + loss, 0) / losses.length;
+    assert(Math.abs((outOfBagCurve.at(-1)?.logLoss ?? 0) - mean) < 1e-12);
+  });
+
+  test("says of its first trees what a forest of only these says", async () => {
+    const { outOfBagCurve } = await fit({});
+    const { outOfBagCurve: ofFirst } = await fit({ nEstimators: 20 });
+    const at20 = outOfBagCurve.find(({ nTrees }) => nTrees === 20);
+    assert.deepEqual(at20, ofFirst.at(-1));
+    assert(outOfBagCurve[0].logLoss > (outOfBagCurve.at(-1)?.logLoss ?? 0));
+  });
+
+  test("is the same for any number of threads, and either kernel", async () => {
+    const curves = [
+      await fit({}, { nJobs: 1 }),
+      await fit({}, { nJobs: 2 }),
+      await fit({}, { nJobs: 3, kernel: "plain" }),
+    ].map(({ outOfBagCurve }) => outOfBagCurve);
+    assert.deepEqual(curves[1], curves[0]);
+    assert.deepEqual(curves[2], curves[0]);
+  });
+
+  test("leaves out points that no row speaks for", async () => {
+    const few = makeData([uniform], ([x]) => x, 2);
+    const parameters = { ...PARAMETERS, nEstimators: 1, maxSamples: 1, minSamplesLeaf: 1 };
+    for (let seed = 0; seed < 20; seed++) {
+      const { outOfBagCurve, outOfBagScores } = await fitForest(few.columns, few.labels, parameters, { seed });
+      assert.equal(outOfBagCurve.length, outOfBagScores.some((score) => !Number.isNaN(score)) ? 1 : 0);
+    }
+  });
 });

@@ -1,5 +1,5 @@
 import assert from "node:assert/strict";
-import { mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, symlinkSync, writeFileSync } from "node:fs";
+import { mkdirSync, mkdtempSync, readFileSync, rmSync, symlinkSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { after, before, describe, test } from "node:test";
@@ -10,6 +10,7 @@ import { computeMetrics, confusionMatrix } from "../src/evaluation/metrics.ts";
 import { DEFAULT_FOREST_PARAMETERS } from "../src/forest/parameters.ts";
 import { predict } from "../src/predict.ts";
 import { Random } from "../src/random.ts";
+import { FileStore } from "../src/tracking/file-store.ts";
 import { type TrainOptions, type TrainResult, train } from "../src/train.ts";
 
 const GYM: DatasetSpecification = {
@@ -214,16 +215,15 @@ describe("tuning", () => {
 
     const { manifest, trials, run } = await trainGym(GYM, options);
 
-    const runs = readdirSync(join(tracking.folder, "churn")).map((id) => {
-      return JSON.parse(readFileSync(join(tracking.folder, "churn", id, "run.json"), "utf8"));
-    });
+    const store = new FileStore(tracking.folder);
+    const runs = store.listRuns("churn").runs.map(({ runId }) => store.readRun(runId));
     const [parent, ...others] = runs.filter(({ name }) => name.startsWith("train"));
     const children = runs.filter(({ tags }) => tags["mlflow.parentRunId"] === parent.runId);
-    assert.deepEqual([others, run], [[], join(tracking.folder, "churn", parent.runId)]);
+    assert.deepEqual([others, run?.runId], [[], parent.runId]);
     assert.equal(children.length, trials.length);
     assert.equal(runs.length, trials.length + 1);
     assert(manifest.forest.minSamplesLeaf < 110);
-    assert.equal(parent.params.minSamplesLeaf, manifest.forest.minSamplesLeaf);
+    assert.equal(parent.params.min_samples_leaf, String(manifest.forest.minSamplesLeaf));
     assert.deepEqual(manifest.lineage.tuning, { trials: trials.length, isComplete: true });
     const { nNodes: _, ...chosen } = manifest.forest;
     const trial = trials.find(({ parameters }) => JSON.stringify(parameters) === JSON.stringify(chosen));

@@ -12,10 +12,16 @@ interface ExportCommandOptions extends OutputOptions {
 
 export function exportCommand(): Command {
   const command = new Command("export")
-    .description("Write a model for other runtimes: one ONNX graph from a customer's raw columns to P(churn).")
+    .description(
+      "Write a model for other runtimes: an ONNX graph from a customer's raw columns to P(churn), alone or as MLflow's model.",
+    )
     .option("--model <dir>", "model directory", DEFAULT_MODEL)
-    .addOption(new Option("--format <name>", "form of the file").choices(EXPORT_FORMATS).makeOptionMandatory())
-    .requiredOption("--out <file>", "file to write")
+    .addOption(
+      new Option("--format <name>", "one file, or the folder of an MLflow model")
+        .choices(EXPORT_FORMATS)
+        .makeOptionMandatory(),
+    )
+    .requiredOption("--out <file>", "file or folder to write")
     .addHelpText("after", "\nExample:\n  churn export --format onnx --out churn.onnx");
   for (const option of OUTPUT_OPTIONS) command.addOption(option);
   return command.action(async ({ model, format, out, ...output }: ExportCommandOptions) => {

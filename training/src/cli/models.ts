@@ -12,7 +12,8 @@ export function modelsCommand(): Command {
     .description("Fetch models from MLflow, and say which one is the champion.")
     .helpCommand(false)
     .addCommand(pullCommand())
-    .addCommand(aliasCommand());
+    .addCommand(aliasCommand())
+    .addHelpText("after", "\nExample:\n  churn models pull models:/churn@champion --out models/best_model");
 }
 
 function pullCommand(): Command {

@@ -3,7 +3,16 @@
  * not at all.
  */
 import { createHash } from "node:crypto";
-import { copyFileSync, existsSync, mkdirSync, readFileSync, renameSync, rmSync, writeFileSync } from "node:fs";
+import {
+  copyFileSync,
+  existsSync,
+  mkdirSync,
+  readFileSync,
+  renameSync,
+  rmSync,
+  statSync,
+  writeFileSync,
+} from "node:fs";
 import { userInfo } from "node:os";
 import { dirname, join } from "node:path";
 import { pathToFileURL } from "node:url";
@@ -162,13 +171,17 @@ function writeMetrics<T extends MetricPoint>(folder: string, points: readonly T[
   }
 }
 
-function writeArtifacts(folder: string, artifacts: readonly Artifact[]): void {
+/** @returns bytes written */
+export function writeArtifacts(folder: string, artifacts: readonly Artifact[]): number {
+  let sizeBytes = 0;
   for (const artifact of artifacts) {
     const path = join(folder, artifact.path);
     mkdirSync(dirname(path), { recursive: true });
     if ("file" in artifact) copyFileSync(artifact.file, path);
     else writeFileSync(path, artifact.content);
+    sizeBytes += statSync(path).size;
   }
+  return sizeBytes;
 }
 
 const uri = (path: string): string => pathToFileURL(path).href;

@@ -36,6 +36,7 @@ export async function trackRuns(
   [first, ...others]: readonly [Run, ...Run[]],
 ): Promise<TrackedRun | null> {
   if (warning !== undefined) log.warn({ event: "tracking.redirected" }, warning);
+  const start = performance.now();
   const store = new FileStore(folder);
   const written = [first, ...others].map((run) => {
     try {
@@ -48,8 +49,11 @@ export async function trackRuns(
       return null;
     }
   });
-  if (server === undefined) return written[0];
-  return (await sendRuns(store, server, written, log)) ?? written[0];
+  const sent = server === undefined ? null : await sendRuns(store, server, written, log);
+  const result = sent ?? written[0];
+  const durationMs = Math.round(performance.now() - start);
+  if (result) log.info({ event: "run.recorded", ...result, runs: others.length + 1, durationMs }, "run recorded");
+  return result;
 }
 
 function writeRun(
