@@ -7,9 +7,13 @@ let colors: ReadonlyMap<string, string> | undefined;
 
 export function standaloneSvg(svg: string): string {
   colors ??= dayColors();
-  const paper = colors.get("--paper");
+  const style = `font-family="sans-serif" style="background:${colors.get("--paper")}"`;
   return svg
-    .replace("<svg ", `<svg xmlns="http://www.w3.org/2000/svg" font-family="sans-serif" style="background:${paper}" `)
+    .replace(/<svg viewBox="0 0 ([\d.]+) ([\d.]+)"/, (viewBox, width, height) => {
+      // A picture without a size has none where it is shown alone.
+      const size = `width="${2 * width}" height="${2 * height}"`;
+      return viewBox.replace("<svg", `<svg xmlns="http://www.w3.org/2000/svg" ${size} ${style}`);
+    })
     .replaceAll(/var\((--\w+)\)/g, (_, name) => colors?.get(name) ?? "currentColor");
 }
 
