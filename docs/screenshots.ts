@@ -8,6 +8,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { fileURLToPath, pathToFileURL } from "node:url";
 import { type Browser, chromium } from "playwright-core";
+import { startMlflow } from "../e2e/mlflow-server.ts";
 import { startService } from "../training/src/running-service.ts";
 
 const CHURN = fileURLToPath(new URL("../training/src/main.ts", import.meta.url));
@@ -56,8 +57,33 @@ async function picturesOfReport(browser: Browser): Promise<void> {
   }
 }
 
+/** A training on a real MLflow server; bench/python.sh --mlflow makes what it runs in. */
+async function pictureOfMlflow(browser: Browser): Promise<void> {
+  const folder = mkdtempSync(join(tmpdir(), "churn-screenshots-"));
+  const server = await startMlflow(join(folder, "server"));
+  try {
+    const env = { ...process.env, LOG_LEVEL: "warn", MLFLOW_TRACKING_URI: server.url };
+    const out = join(folder, "model");
+    const train = ["train", "--out", out, "--report", join(folder, "report.html"), "--register", "--json"];
+    const { run } = JSON.parse(execFileSync(process.execPath, [CHURN, ...train], { env, encoding: "utf8" }));
+    const page = await browser.newPage({ viewport: { width: 1500, height: 950 } });
+    await page.goto(`${run.location}/model-metrics`);
+    await page.getByLabel("Close").click(); // an assistant's panel
+    const curve = page.getByText("out_of_bag").first();
+    await curve.waitFor();
+    await curve.scrollIntoViewIfNeeded();
+    await page.locator(".js-plotly-plot .trace").first().waitFor({ state: "attached" });
+    await page.waitForTimeout(2000); // its plots are drawn one after the other
+    await page.screenshot({ path: join(IMAGES, "mlflow.png") });
+  } finally {
+    await server.stop();
+    rmSync(folder, { recursive: true });
+  }
+}
+
 const browser = await chromium.launch({ executablePath: CHROMIUM_PATH, args: ["--no-sandbox"] });
 try {
+  await pictureOfMlflow(browser);
   await pictureOfDocs(browser);
   await picturesOfReport(browser);
 } finally {

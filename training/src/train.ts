@@ -214,7 +214,11 @@ export async function train(options: TrainOptions): Promise<TrainResult> {
       directory: options.out,
       started,
       ended: now(),
-      settings: { n_jobs: options.nJobs ?? availableParallelism(), tune: options.tune?.seconds ?? false },
+      settings: {
+        n_jobs: options.nJobs ?? availableParallelism(),
+        tune: options.tune !== undefined,
+        ...(options.tune && { tune_seconds: options.tune.seconds }),
+      },
       data: source.path,
       outOfBagCurve,
       foldLogLoss,
