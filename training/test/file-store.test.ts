@@ -276,4 +276,14 @@ describe("MLFLOW_TRACKING_URI", () => {
       });
     });
   }
+
+  for (const uri of ["postgresql://ada:hidden@h/db", "http://ada:hidden@"]) {
+    test(`${uri} is named without its password`, () => {
+      try {
+        assert.doesNotMatch(trackingTarget({ MLFLOW_TRACKING_URI: uri }).warning ?? "", /ada|hidden/);
+      } catch (error) {
+        assert.match((error as Error).message, /^MLFLOW_TRACKING_URI: expected .*, got "http:\/\/…@"$/);
+      }
+    });
+  }
 });

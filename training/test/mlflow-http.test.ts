@@ -196,6 +196,16 @@ describe("who asks", () => {
   test("a user rather than a token", async () =>
     assert.equal(await asked({ ...user, MLFLOW_TRACKING_TOKEN: "t" }), basic("ada:p:ü")));
   test("a user in the address", async () => assert.equal(await asked({}, "ada:p%20q@"), basic("ada:p q")));
+  test("a user whose percent sign is one", async () => assert.equal(await asked({}, "ada:p%q@"), basic("ada:p%q")));
+
+  for (const token of ["hidden\nx", "hidden\u2713"]) {
+    test(`a token that no header can carry, ${JSON.stringify(token)}, is told and not shown`, async () => {
+      await assert.rejects(asked({ MLFLOW_TRACKING_TOKEN: token }), ({ message, stack }: Error) => {
+        assert.match(message, /^MLFLOW_TRACKING_TOKEN: expected/);
+        return !stack?.includes("hidden");
+      });
+    });
+  }
 });
 
 test("a batch keeps within MLflow's limits", async () => {

@@ -140,16 +140,32 @@ const ADVICE: Readonly<Record<number, string>> = {
 
 function headers(address: string, environment: NodeJS.ProcessEnv): Record<string, string> {
   const url = new URL(address);
-  const user = environment.MLFLOW_TRACKING_USERNAME || decodeURIComponent(url.username);
-  const password = environment.MLFLOW_TRACKING_PASSWORD || decodeURIComponent(url.password);
-  const token = environment.MLFLOW_TRACKING_TOKEN;
-  const workspace = environment.MLFLOW_WORKSPACE;
+  const user = environment.MLFLOW_TRACKING_USERNAME || decoded(url.username);
+  const password = environment.MLFLOW_TRACKING_PASSWORD || decoded(url.password);
+  const token = headerText(environment, "MLFLOW_TRACKING_TOKEN");
+  const workspace = headerText(environment, "MLFLOW_WORKSPACE");
   const basic = `Basic ${Buffer.from(`${user}:${password}`).toString("base64")}`;
   const authorization = user && password ? basic : token && `Bearer ${token}`;
   return {
     ...(authorization && { authorization }),
     ...(workspace && { "x-mlflow-workspace": workspace }),
   };
+}
+
+/** What a header can carry; the message of who sends it would quote the whole of it. */
+function headerText(environment: NodeJS.ProcessEnv, name: string): string | undefined {
+  const text = environment[name]?.trim();
+  if (text === undefined || /^[\x20-\x7e]*$/.test(text)) return text;
+  throw new ChurnError("CHURN_ERR_OPTION_INVALID", `${name}: expected one line of ASCII characters, got others`);
+}
+
+/** A part of an address; a percent sign that stands for itself is one. */
+function decoded(part: string): string {
+  try {
+    return decodeURIComponent(part);
+  } catch {
+    return part;
+  }
 }
 
 /** Whom to believe that it is the server. These hold for the whole process. */

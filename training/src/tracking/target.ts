@@ -27,19 +27,22 @@ export function trackingTarget(environment: NodeJS.ProcessEnv): TrackingTarget {
   const experiment = environment.MLFLOW_EXPERIMENT_NAME?.trim() || "churn";
   if (/^https?:/i.test(uri)) {
     if (!URL.canParse(uri) || new URL(uri).hostname === "") {
-      const message = `MLFLOW_TRACKING_URI: expected http://host:port of a tracking server, got "${uri}"`;
+      const message = `MLFLOW_TRACKING_URI: expected http://host:port of a tracking server, got "${concealed(uri)}"`;
       throw new ChurnError("CHURN_ERR_OPTION_INVALID", message);
     }
     return { folder: WAITING_FOLDER, experiment, server: uri };
   }
   if (/^(?!file:)[a-z][a-z0-9+.-]+:/i.test(uri) || uri === "databricks") {
     const warning =
-      `MLFLOW_TRACKING_URI: expected http://…, https://… or file:…, got "${uri}"; tracking to ${DEFAULT_FOLDER} instead. ` +
+      `MLFLOW_TRACKING_URI: expected http://…, https://… or file:…, got "${concealed(uri)}"; tracking to ${DEFAULT_FOLDER} instead. ` +
       "For a database, start `mlflow server --backend-store-uri …` and name its address";
     return { folder: DEFAULT_FOLDER, experiment, warning };
   }
   return { folder: folderOf(uri), experiment };
 }
+
+/** An address as messages may show it, even one that is none: who it is for stays out of logs. */
+const concealed = (address: string): string => address.replace(/\/\/.*@/s, "//…@");
 
 /** An address as messages may show it. */
 export function withoutCredentials(address: string): string {
