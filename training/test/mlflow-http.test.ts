@@ -177,6 +177,24 @@ describe("what a refusal says", () => {
   });
 });
 
+for (const [name, trickle] of [
+  ["stalls", false],
+  ["trickles", true],
+] as const) {
+  test(`an answer that ${name} has an end`, { timeout: 10_000 }, async () => {
+    const { url } = await serve((_, response) => {
+      response.writeHead(200, { "content-type": "application/json" }).write("{");
+      if (!trickle) return;
+      const timer = setInterval(() => response.write(" "), 20);
+      response.on("close", () => clearInterval(timer));
+    });
+    await assert.rejects(logOne(url, { ...FAST, MLFLOW_HTTP_REQUEST_TIMEOUT: "0.2" }), {
+      code: "CHURN_ERR_TRACKING_SERVER",
+      message: /: no answer within 0.2 s/,
+    });
+  });
+}
+
 describe("who asks", () => {
   const asked = async (environment: NodeJS.ProcessEnv, credentials = ""): Promise<string | undefined> => {
     let authorization: string | undefined;

@@ -33,7 +33,7 @@ const DEFAULT_BACKOFF_SECONDS = 0.3;
 const DEFAULT_TIMEOUT_SECONDS = 30;
 const RETRIED = [408, 429, 500, 502, 503, 504];
 const REFUSED_UNSEEN = 429;
-/** An upload may take longer than an answer: by a second for so many bytes. */
+/** What is large may take longer: by a second for so many bytes. */
 const BYTES_PER_SECOND = 1_000_000;
 const QUOTE_LENGTH = 200;
 
@@ -78,16 +78,16 @@ export class MlflowHttp {
   async put(url: string, body: Blob): Promise<void> {
     const timeout = this.#timeoutMs + (1000 * body.size) / BYTES_PER_SECOND;
     const type = body.type || "application/octet-stream";
-    await this.#ask("PUT", url, { body, timeout, headers: { "content-type": type } }, (response) => response.text());
+    await this.#ask("PUT", url, { body, timeout, headers: { "content-type": type } });
   }
 
   bytes(url: string): Promise<Uint8Array> {
-    return this.#ask("GET", url, {}, async (response) => new Uint8Array(await response.arrayBuffer()));
+    return this.#ask("GET", url, {});
   }
 
   async #json(method: string, path: string, options: Options): Promise<unknown> {
     const url = `${this.base}${path}`;
-    const text = await this.#ask(method, url, options, (response) => response.text());
+    const text = new TextDecoder().decode(await this.#ask(method, url, options));
     try {
       return JSON.parse(text);
     } catch (cause) {
@@ -95,11 +95,32 @@ export class MlflowHttp {
     }
   }
 
-  async #ask<T>(method: string, url: string, options: Options, read: (response: Response) => Promise<T>): Promise<T> {
+  /** @returns the answer's body */
+  async #ask(method: string, url: string, options: Options): Promise<Uint8Array> {
+    const aborter = new AbortController();
     try {
-      return await read(await this.#ky(url, { ...options, method }));
+      return await this.#read(await this.#ky(url, { ...options, method, signal: aborter.signal }), aborter);
     } catch (error) {
       throw await this.#explain(this.#call(method, url), error);
+    }
+  }
+
+  /** A server that begins to answer may still never end: a body has as long as an answer, and more while much of it comes. */
+  async #read({ body }: Response, aborter: AbortController): Promise<Uint8Array> {
+    const chunks: Uint8Array[] = [];
+    let deadline = performance.now() + this.#timeoutMs;
+    const stop = (): void => aborter.abort(new BodyTimeout());
+    let timer = setTimeout(stop, this.#timeoutMs);
+    try {
+      for await (const chunk of body ?? []) {
+        chunks.push(chunk);
+        deadline += (1000 * chunk.length) / BYTES_PER_SECOND;
+        clearTimeout(timer);
+        timer = setTimeout(stop, deadline - performance.now());
+      }
+      return Buffer.concat(chunks);
+    } finally {
+      clearTimeout(timer);
     }
   }
 
@@ -108,7 +129,7 @@ export class MlflowHttp {
   }
 
   async #explain(call: string, error: unknown): Promise<MlflowError> {
-    if (isTimeoutError(error)) {
+    if (isTimeoutError(error) || error instanceof BodyTimeout) {
       const message = `${call}: no answer within ${this.#timeoutMs / 1000} s (MLFLOW_HTTP_REQUEST_TIMEOUT)`;
       return new MlflowError(message, { cause: error });
     }
@@ -128,6 +149,8 @@ export class MlflowHttp {
     });
   }
 }
+
+class BodyTimeout extends Error {}
 
 const ONCE: RetryOptions = {
   shouldRetry: ({ error }) => isHTTPError(error) && error.response.status === REFUSED_UNSEEN,
