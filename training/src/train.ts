@@ -211,7 +211,6 @@ export async function train(options: TrainOptions): Promise<TrainResult> {
       runId,
       name: options.runName,
       manifest,
-      directory: options.out,
       started,
       ended: now(),
       settings: {

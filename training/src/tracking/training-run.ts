@@ -1,7 +1,6 @@
 /** What a training leaves with MLflow: everything that went into it, every figure that came out, and the model. */
-import { readFileSync } from "node:fs";
 import { userInfo } from "node:os";
-import { join, resolve } from "node:path";
+import { resolve } from "node:path";
 import {
   CARD_FILE,
   type ConfusionMatrix,
@@ -12,6 +11,7 @@ import {
 } from "@churn/contract";
 import type { FittedForest } from "../forest/random-forest.ts";
 import { datasetSchema } from "../mlflow/signature.ts";
+import { describeModel } from "../model-card.ts";
 import { standaloneSvg } from "../report/standalone-svg.ts";
 import { METRIC_LABELS, metricsTable, PREDICTOR_LABELS } from "../report/text.ts";
 import type { TrainingReport } from "../training-report.ts";
@@ -28,7 +28,6 @@ export interface TrainingFacts {
   readonly runId: string;
   readonly name?: string | undefined;
   readonly manifest: ModelManifest;
-  readonly directory: string;
   readonly started: Date;
   readonly ended: Date;
   /** What was asked for, by the names of the command's options. */
@@ -75,7 +74,7 @@ export function trainingRun(facts: TrainingFacts): Run {
     },
     inputs,
     artifacts: [
-      { path: CARD_FILE, content: readFileSync(join(facts.directory, CARD_FILE)) },
+      { path: CARD_FILE, content: describeModel(manifest) }, // another training may have replaced the one on disk
       ...(facts.report === null ? [] : [{ path: "report.html", content: facts.report.html }]),
       ...(facts.report?.charts ?? []).map(({ id, svg }) => ({ path: `plots/${id}.svg`, content: standaloneSvg(svg) })),
       ...tables,
