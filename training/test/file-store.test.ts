@@ -1,7 +1,16 @@
 /** Runs in a folder; e2e/mlflow-file-store.test.ts has MLflow read them. */
 import assert from "node:assert/strict";
-import { execFile } from "node:child_process";
-import { existsSync, mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
+import { execFile, execFileSync } from "node:child_process";
+import {
+  existsSync,
+  mkdirSync,
+  mkdtempSync,
+  readdirSync,
+  readFileSync,
+  rmSync,
+  symlinkSync,
+  writeFileSync,
+} from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { after, describe, test } from "node:test";
@@ -100,6 +109,7 @@ describe("a run", () => {
     const run = sampleRun({ artifacts: [{ path: "a", file: join(folder, "no such file") }] });
     assert.throws(() => store.writeRun("churn", run));
     assert.deepEqual(store.listRuns(), { runs: [], damaged: [] });
+    assert.throws(() => store.modelFolder(run.model?.modelId ?? ""), { code: "CHURN_ERR_FILE_MISSING" });
   });
 
   test("that waited is sent as it was", () => {
@@ -144,6 +154,38 @@ describe("a folder", () => {
     assert.equal(store.readRun(older.runId).metrics.find(({ key }) => key === "torn")?.step, 0);
     assert.deepEqual(store.listRuns("another"), { runs: [], damaged: [] });
   });
+
+  test("with a damaged experiment keeps that as it is, and takes runs beside it", () => {
+    const store = newStore();
+    const experiment = join(store.writeRun("churn", sampleRun()), "..");
+    writeFileSync(join(experiment, "meta.yaml"), "");
+    const run = sampleRun();
+    assert.notEqual(join(store.writeRun("churn", run), ".."), experiment);
+    const { runs, damaged } = store.listRuns("churn");
+    assert.deepEqual([runs.map(({ runId }) => runId), damaged], [[run.runId], [experiment]]);
+  });
+
+  test("of a pipe, where a tag should be, is damaged and not waited for", { timeout: 10_000 }, () => {
+    const store = newStore();
+    const run = sampleRun();
+    const pipe = join(store.writeRun("churn", run), "tags", "pipe");
+    execFileSync("mkfifo", [pipe]);
+    assert.throws(() => store.readRun(run.runId), { message: `${pipe}: expected a file` });
+  });
+
+  for (const [name, make] of [
+    ["a file", (path: string) => writeFileSync(path, "")],
+    ["a link to itself", (path: string) => symlinkSync(path, path)],
+  ] as const) {
+    test(`that is ${name} is an error of the user's`, () => {
+      const path = join(folder, String(made++));
+      make(path);
+      assert.throws(() => new FileStore(path).listRuns(), {
+        code: "CHURN_ERR_FILE_UNREADABLE",
+        message: /: expected a folder of runs: /,
+      });
+    });
+  }
 
   test("that is not there has no runs", () => {
     assert.deepEqual(new FileStore(join(folder, "nowhere")).listRuns(), { runs: [], damaged: [] });
@@ -193,6 +235,27 @@ describe("a registered model", () => {
       message: /no version 3 of "churn"/,
     });
     assert.throws(() => find("none"), { code: "CHURN_ERR_FILE_MISSING", message: /no alias "none" of "churn"/ });
+  });
+
+  test("that is damaged is mended by the next version; a damaged version is an error of the user's", () => {
+    const store = newStore();
+    const run = sampleRun();
+    store.writeRun("churn", run);
+    const register = () =>
+      registerVersion(store, { modelId: run.model?.modelId ?? "", runId: run.runId }, registration, START);
+    register();
+    const path = join(store.root, "models", "churn");
+    writeFileSync(join(path, "meta.yaml"), "");
+    register();
+    assert.match(readFileSync(join(path, "meta.yaml"), "utf8"), /^name: 'churn'$/m);
+
+    for (const meta of ["", "\u0000{", "name: 'churn'\n", "model_id: null\n"]) {
+      writeFileSync(join(path, "version-1", "meta.yaml"), meta);
+      assert.throws(() => findVersion(store, { kind: "version", name: "churn", version: "1" }), {
+        code: "CHURN_ERR_FILE_UNREADABLE",
+        message: /version-1\/meta.yaml: expected a version of a logged model, with its model_id$/,
+      });
+    }
   });
 });
 

@@ -1,5 +1,5 @@
 /** Runs and logged models from files of MLflow's file store, whoever wrote them. */
-import { readdirSync, readFileSync } from "node:fs";
+import { readdirSync, readFileSync, statSync } from "node:fs";
 import { basename, join } from "node:path";
 import { isFolder } from "@churn/contract";
 import { decodeYaml, type YamlMap } from "../mlflow/yaml.ts";
@@ -121,9 +121,12 @@ function filesBelow(folder: string, prefix = ""): string[] {
   if (!isFolder(join(folder, prefix))) return [];
   return readdirSync(join(folder, prefix), { withFileTypes: true })
     .sort((a, b) => (a.name < b.name ? -1 : 1))
-    .flatMap((entry) =>
-      entry.isDirectory() ? filesBelow(folder, `${prefix}${entry.name}/`) : [`${prefix}${entry.name}`],
-    );
+    .flatMap((entry) => {
+      const path = `${prefix}${entry.name}`;
+      if (entry.isDirectory()) return filesBelow(folder, `${path}/`);
+      if (entry.isFile() || statSync(join(folder, path)).isFile()) return [path];
+      throw new Error(`${join(folder, path)}: expected a file`); // reading a pipe would never end
+    });
 }
 
 export function subfolders(folder: string): string[] {

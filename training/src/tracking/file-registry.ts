@@ -10,7 +10,8 @@ import { existsSync, mkdirSync, readdirSync, readFileSync, renameSync, rmSync, w
 import { join } from "node:path";
 import { pathToFileURL } from "node:url";
 import { asidePath, ChurnError, makeFolders, removeAbandoned } from "@churn/contract";
-import { decodeYaml, encodeYaml } from "../mlflow/yaml.ts";
+import { encodeYaml } from "../mlflow/yaml.ts";
+import { META_FILE, tryReadMeta } from "./file-reader.ts";
 import type { FileStore } from "./file-store.ts";
 import { writeEntries } from "./file-writer.ts";
 import { describeVersion, type VersionUri } from "./model-uri.ts";
@@ -47,7 +48,7 @@ export function registerVersion(
         user_id: null,
         version,
       };
-      writeFileSync(join(aside, "meta.yaml"), encodeYaml(meta));
+      writeFileSync(join(aside, META_FILE), encodeYaml(meta));
       if (!tryRename(aside, join(folder, `version-${version}`))) continue; // another program has that number
       writeEntries(join(model, "tags"), { "mlflow.modelVersions": JSON.stringify([{ name, version }]) });
       setAlias(store, name, alias, String(version));
@@ -72,11 +73,14 @@ export function setAlias(store: FileStore, name: string, alias: string, version:
 export function findVersion(store: FileStore, uri: VersionUri): { readonly version: string; readonly modelId: string } {
   const folder = modelFolder(store, uri.name);
   const version = uri.kind === "version" ? uri.version : readAlias(folder, uri.alias);
-  const meta = join(folder, `version-${version}`, "meta.yaml");
-  if (version === undefined || !existsSync(meta)) {
+  const path = join(folder, `version-${version}`);
+  if (version === undefined || !existsSync(join(path, META_FILE))) {
     throw new ChurnError("CHURN_ERR_FILE_MISSING", `no ${describeVersion(uri)} in ${store.root}`);
   }
-  return { version, modelId: String(decodeYaml(readFileSync(meta, "utf8")).model_id) };
+  const modelId = tryReadMeta(path)?.model_id;
+  if (typeof modelId === "string" && modelId.startsWith("m-")) return { version, modelId };
+  const message = `${join(path, META_FILE)}: expected a version of a logged model, with its model_id`;
+  throw new ChurnError("CHURN_ERR_FILE_UNREADABLE", message);
 }
 
 const modelFolder = (store: FileStore, name: string): string => join(store.root, "models", name);
@@ -98,7 +102,11 @@ function makeModel(store: FileStore, name: string, now: number): string {
     last_updated_timestamp: now,
     name,
   };
-  if (!existsSync(join(folder, "meta.yaml"))) writeFileSync(join(folder, "meta.yaml"), encodeYaml(meta));
+  if (tryReadMeta(folder) === undefined) {
+    const aside = asidePath(join(folder, META_FILE));
+    writeFileSync(aside, encodeYaml(meta));
+    renameSync(aside, join(folder, META_FILE));
+  }
   return folder;
 }
 

@@ -11,7 +11,7 @@
  * @source mlflow/store/tracking/file_store.py (3.17)
  */
 import { createHash } from "node:crypto";
-import { existsSync, mkdirSync, renameSync, rmSync, writeFileSync } from "node:fs";
+import { existsSync, mkdirSync, renameSync, rmSync, statSync, writeFileSync } from "node:fs";
 import { join, resolve } from "node:path";
 import { fileURLToPath, pathToFileURL } from "node:url";
 import { asidePath, ChurnError, makeFolders, removeAbandoned } from "@churn/contract";
@@ -26,7 +26,7 @@ import {
   subfolders,
   tryReadMeta,
 } from "./file-reader.ts";
-import { writeModel, writeRun } from "./file-writer.ts";
+import { removeAtOnce, writeModel, writeRun } from "./file-writer.ts";
 import type { LoggedModel, Run, RunData, RunInfo } from "./run.ts";
 
 /** What stands in an experiment's folder beside its runs. */
@@ -45,15 +45,21 @@ export class FileStore {
   /** @returns the run's folder @throws Error when it cannot be written */
   writeRun(experimentName: string, run: Run): string {
     const experiment = this.#experiment(experimentName);
-    if (run.model !== undefined) writeModel(experiment, run.runId, run.model);
-    return writeRun(experiment, run);
+    const { runId, model } = run;
+    if (model !== undefined) writeModel(experiment, runId, model);
+    try {
+      return writeRun(experiment, run);
+    } catch (error) {
+      if (model !== undefined) removeAtOnce(experiment, join(experiment.folder, "models", model.modelId));
+      throw error;
+    }
   }
 
   /** What can be read of the runs, the newest first, and what is no run. @param experimentName All without it. */
   listRuns(experimentName?: string): { readonly runs: RunInfo[]; readonly damaged: string[] } {
     const damaged: string[] = [];
     const runs: RunInfo[] = [];
-    for (const { folder } of this.#experiments().filter(({ name }) => name === (experimentName ?? name))) {
+    for (const { folder } of this.#experiments(damaged).filter(({ name }) => name === (experimentName ?? name))) {
       for (const id of subfolders(folder).filter((name) => !RESERVED.has(name))) {
         try {
           const info = readInfo(join(folder, id));
@@ -105,7 +111,7 @@ export class FileStore {
       const run = join(folder, runId);
       if (!existsSync(run)) continue;
       const models = subfolders(join(run, "outputs"));
-      rmSync(run, { recursive: true, force: true });
+      removeAtOnce({ folder }, run);
       for (const model of models) rmSync(join(folder, "models", model), { recursive: true, force: true });
     }
   }
@@ -116,12 +122,26 @@ export class FileStore {
     return found;
   }
 
-  #experiments(): Experiment[] {
-    return subfolders(this.root).flatMap((id): Experiment[] => {
+  /** @param damaged Gets the folders of those that cannot be read. @throws CHURN_ERR_FILE_UNREADABLE */
+  #experiments(damaged: string[] = []): Experiment[] {
+    return this.#folders().flatMap((id): Experiment[] => {
+      if (!/^\d+$/.test(id)) return [];
       const folder = join(this.root, id);
-      const meta = /^\d+$/.test(id) ? tryReadMeta(folder) : undefined;
+      const meta = tryReadMeta(folder);
+      if (meta === undefined && existsSync(join(folder, META_FILE))) damaged.push(folder);
       return meta === undefined || meta.lifecycle_stage === "deleted" ? [] : [{ id, name: String(meta.name), folder }];
     });
+  }
+
+  #folders(): string[] {
+    try {
+      const facts = statSync(this.root, { throwIfNoEntry: false });
+      if (facts?.isDirectory() === false) throw new Error("it is a file");
+      return subfolders(this.root);
+    } catch (cause) {
+      const message = `${this.root}: expected a folder of runs: ${(cause as Error).message}`;
+      throw new ChurnError("CHURN_ERR_FILE_UNREADABLE", message, { cause });
+    }
   }
 
   /** The experiment of a name; it is made where there is none. */
@@ -142,7 +162,9 @@ export class FileStore {
   #idOf(name: string): number {
     // Nine digits: MLflow's databases keep 32 bits of it.
     let id = 100_000_000 + (Number.parseInt(md5(name).slice(0, 12), 16) % 900_000_000);
-    while (![undefined, name].includes(tryReadMeta(join(this.root, String(id)))?.name as string | undefined)) id++;
+    // What is there under another name, or damaged, is somebody's.
+    const isTaken = (folder: string): boolean => existsSync(folder) && tryReadMeta(folder)?.name !== name;
+    while (isTaken(join(this.root, String(id)))) id++;
     return id;
   }
 

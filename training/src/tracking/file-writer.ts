@@ -33,6 +33,15 @@ export function writeRun(experiment: Experiment, run: Run): string {
   return folder;
 }
 
+/** Takes a folder of an experiment away: a reader, or the next program when this one is killed, finds it whole or not at all. */
+export function removeAtOnce({ folder }: Pick<Experiment, "folder">, path: string): void {
+  const aside = asidePath(join(folder, "datasets", "new"));
+  makeFolders(dirname(aside));
+  rmSync(aside, { recursive: true, force: true });
+  renameSync(path, aside);
+  rmSync(aside, { recursive: true, force: true });
+}
+
 /** Makes a folder whole or not at all. What is being written stands among the data sets, where no reader looks for runs. */
 function writeAside(experiment: Experiment, folder: string, fill: (aside: string) => void): void {
   const place = join(experiment.folder, "datasets", "new");
