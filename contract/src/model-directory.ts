@@ -106,12 +106,21 @@ export function writeModelDirectory(
   const cardText = card(draft);
   const manifest = { ...draft, files: { ...draft.files, [CARD_FILE]: sha256(cardText) } };
 
-  replaceDirectory(path, {
-    [FOREST_FILE]: forestFile,
-    [CARD_FILE]: cardText,
-    [MANIFEST_FILE]: `${JSON.stringify(manifest, null, 2)}\n`,
-  });
+  replaceDirectory(path, modelDirectoryFiles(manifest, forestFile, cardText));
   return manifest;
+}
+
+/** The files of a model directory, by their names. */
+export function modelDirectoryFiles(
+  manifest: ModelManifest,
+  forest: Uint8Array,
+  card: string,
+): Record<string, string | Uint8Array> {
+  return {
+    [FOREST_FILE]: forest,
+    [CARD_FILE]: card,
+    [MANIFEST_FILE]: `${JSON.stringify(manifest, null, 2)}\n`,
+  };
 }
 
 /**

@@ -1,7 +1,17 @@
 /** A model in a form that other runtimes read. */
-import { existsSync, mkdirSync, renameSync, rmSync } from "node:fs";
-import { dirname, resolve } from "node:path";
-import { asidePath, ChurnError, makeFolders, readModelDirectory, removeAbandoned } from "@churn/contract";
+import { existsSync, mkdirSync, readFileSync, renameSync, rmSync } from "node:fs";
+import { dirname, join, resolve } from "node:path";
+import {
+  asidePath,
+  CARD_FILE,
+  ChurnError,
+  FOREST_FILE,
+  MANIFEST_FILE,
+  makeFolders,
+  modelDirectory,
+  readModelDirectory,
+  removeAbandoned,
+} from "@churn/contract";
 import { mlflowModelFiles } from "./mlflow/model-folder.ts";
 import { encodeOnnx } from "./onnx/model.ts";
 import { PROGRAM_VERSION } from "./program-version.ts";
@@ -34,12 +44,19 @@ export function exportModel({ model, format, out }: ExportOptions): ExportResult
   const files = readModelDirectory(model);
   const modelVersion = files.manifest.version;
   if (format === "mlflow") {
-    const artifacts = mlflowModelFiles(model, files);
+    const artifacts = mlflowModelFiles(files, readFiles(model));
     return { format, modelVersion, sizeBytes: writeFolder(out, artifacts) };
   }
   const bytes = encodeOnnx(files, PROGRAM_VERSION);
   stageOutput(out).write(bytes);
   return { format, modelVersion, sizeBytes: bytes.length };
+}
+
+/** The files of a model directory, as they are. */
+function readFiles(model: string): Record<string, Uint8Array> {
+  const directory = modelDirectory(model);
+  const names = [MANIFEST_FILE, FOREST_FILE, CARD_FILE];
+  return Object.fromEntries(names.map((name) => [name, readFileSync(join(directory, name))]));
 }
 
 /** @returns bytes written */

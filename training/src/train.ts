@@ -194,7 +194,7 @@ export async function train(options: TrainOptions): Promise<TrainResult> {
 
   const previousVersion = championVersion(options.out);
   const manifest = writeModelDirectory(options.out, content, forest, describeModel);
-  const modelFolder = startModelFolder(options.out, manifest.version);
+  const modelFolder = startModelFolder(manifest, forest);
   if (previousVersion !== undefined) {
     recordReplacement(options.out, manifest, previousVersion, { at: now(), reason: "churn train" });
   }

@@ -1,5 +1,5 @@
 import assert from "node:assert/strict";
-import { mkdirSync, mkdtempSync, readFileSync, rmSync, symlinkSync, writeFileSync } from "node:fs";
+import { mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, symlinkSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { after, before, describe, test } from "node:test";
@@ -9,6 +9,7 @@ import { isHeldOut } from "../src/data/training-set.ts";
 import { computeMetrics, confusionMatrix } from "../src/evaluation/metrics.ts";
 import { DEFAULT_FOREST_PARAMETERS } from "../src/forest/parameters.ts";
 import { predict } from "../src/predict.ts";
+import { pullModel } from "../src/pull.ts";
 import { Random } from "../src/random.ts";
 import { FileStore } from "../src/tracking/file-store.ts";
 import { type TrainOptions, type TrainResult, train } from "../src/train.ts";
@@ -239,6 +240,25 @@ describe("tuning", () => {
     assert.equal(plain.manifest.contentSha256, tuned.manifest.contentSha256);
     assert.deepEqual(plain.trials, []);
   });
+});
+
+test("a run has its own model, whatever has become of the model directory meanwhile", async () => {
+  const out = join(folder, "overtaken");
+  const tracking = { folder: join(folder, "mlruns-overtaken"), experiment: "churn" };
+  const other = await trainGym(GYM, { out, tracking, seed: SEED + 1 });
+  const otherFiles = readdirSync(out).map((name) => [name, readFileSync(join(out, name))] as const);
+  const onProgress = (phase: string): void => {
+    if (phase !== "drawing the report") return;
+    for (const [name, content] of otherFiles) writeFileSync(join(out, name), content);
+  };
+  const { manifest, run } = await trainGym(GYM, { out, tracking, runName: " ", register: true, onProgress });
+
+  assert.equal(Model.load(out).manifest.version, other.manifest.version);
+  assert.equal(run?.version, "1");
+  assert.equal(new FileStore(tracking.folder).readRun(run.runId).name, `train ${manifest.version}`);
+  const uri = `runs:/${run.runId}`;
+  const pulled = await pullModel({ uri, out: join(folder, "pulled"), tracking, now: () => new Date() });
+  assert.deepEqual(pulled, JSON.parse(JSON.stringify(manifest)));
 });
 
 describe("a champion is not replaced when its ledger cannot be written:", () => {

@@ -6,10 +6,8 @@
  *
  * `mlflow.pyfunc` reads it through churn_pyfunc.py, `mlflow.onnx` reads the graph; neither needs this program.
  */
-import { readFileSync } from "node:fs";
-import { join } from "node:path";
 import { fileURLToPath } from "node:url";
-import { CARD_FILE, FOREST_FILE, MANIFEST_FILE, type ModelFiles, modelDirectory } from "@churn/contract";
+import type { ModelFiles } from "@churn/contract";
 import { encodeOnnx } from "../onnx/model.ts";
 import { PROGRAM_VERSION } from "../program-version.ts";
 import type { Artifact } from "../tracking/run.ts";
@@ -36,8 +34,11 @@ export interface ModelIdentity {
   readonly artifactPath: string;
 }
 
-/** The files of the folder, from a model directory; the same model gives the same bytes. */
-export function mlflowModelFiles(directory: string, files: ModelFiles): Artifact[] {
+/** The files of the folder; the same model gives the same bytes. @param directory The files of the model directory. */
+export function mlflowModelFiles(
+  files: ModelFiles,
+  directory: Readonly<Record<string, string | Uint8Array>>,
+): Artifact[] {
   const { manifest } = files;
   const graph = encodeOnnx(files, PROGRAM_VERSION);
   const example = {
@@ -69,10 +70,7 @@ export function mlflowModelFiles(directory: string, files: ModelFiles): Artifact
     },
     { path: "input_example.json", content: JSON.stringify(example) },
     { path: "serving_input_example.json", content: JSON.stringify({ dataframe_split: example }) },
-    ...[MANIFEST_FILE, FOREST_FILE, CARD_FILE].map((name) => ({
-      path: `${DIRECTORY}/${name}`,
-      content: readFileSync(join(modelDirectory(directory), name)),
-    })),
+    ...Object.entries(directory).map(([name, content]) => ({ path: `${DIRECTORY}/${name}`, content })),
   ];
 }
 

@@ -26,6 +26,7 @@ const DIGEST_LENGTH = 16;
 
 export interface TrainingFacts {
   readonly runId: string;
+  /** One that is empty is none: a server would give another, and then refuse both. */
   readonly name?: string | undefined;
   readonly manifest: ModelManifest;
   readonly started: Date;
@@ -60,7 +61,7 @@ export function trainingRun(facts: TrainingFacts): Run {
   );
   return {
     runId,
-    name: facts.name ?? `train ${version}`,
+    name: facts.name?.trim() || `train ${version}`,
     status: "FINISHED",
     startTime: started.getTime(),
     endTime: timestamp,
