@@ -1,6 +1,7 @@
 /** Tracked runs, from a folder or a server: listed, side by side, and sent when they had to wait. */
 import { ChurnError } from "@churn/contract";
 import { FileStore } from "./tracking/file-store.ts";
+import { LockError } from "./tracking/lock.ts";
 import { MlflowClient } from "./tracking/mlflow-client.ts";
 import { MlflowError } from "./tracking/mlflow-http.ts";
 import { pushRun, type SentRun } from "./tracking/push.ts";
@@ -83,7 +84,8 @@ export interface PushResult {
 /**
  * Sends what waits for the server, the oldest first, so that parents come before their children.
  *
- * @throws CHURN_ERR_OPTION_INVALID without a server; CHURN_ERR_TRACKING_SERVER when it cannot be reached
+ * @throws CHURN_ERR_OPTION_INVALID without a server; CHURN_ERR_TRACKING_SERVER when it cannot be reached;
+ *   CHURN_ERR_FILE_UNWRITABLE while another program keeps sending
  */
 export async function pushRuns({ folder, server }: TrackingTarget): Promise<PushResult> {
   if (server === undefined) {
@@ -107,7 +109,8 @@ export async function pushRuns({ folder, server }: TrackingTarget): Promise<Push
       if (run !== undefined) sent.push(run);
     } catch (error) {
       if (!store.hasRun(runId)) continue; // another program has sent it meanwhile
-      if (error instanceof MlflowError && error.status === undefined) throw error;
+      const isForAll = error instanceof MlflowError ? error.status === undefined : error instanceof LockError;
+      if (isForAll) throw error;
       failed.push({ runId, reason: (error as Error).message });
     }
   }

@@ -19,6 +19,8 @@ const ORIGIN = "churn.run_id";
 const PARENT = "mlflow.parentRunId";
 /** Beside the experiments, where no reader looks. */
 const LOCK_FILE = ".push.lock";
+/** For another program's run to be sent: a server that does not answer holds up one training, not all that come after it. */
+const PATIENCE_MS = 60_000;
 /** Uploads at once. */
 const UPLOADS = 4;
 
@@ -36,7 +38,7 @@ export interface SentRun {
  * @throws MlflowError when the server does not take all of it; Error for a run that is damaged
  */
 export function pushRun(store: FileStore, runId: string, client: MlflowClient): Promise<SentRun | undefined> {
-  return withLock(join(store.root, LOCK_FILE), async () => {
+  return withLock(join(store.root, LOCK_FILE), PATIENCE_MS, async () => {
     if (!store.hasRun(runId)) return undefined;
     const { experiment, ...waiting } = store.readRun(runId);
     const run = asSent(waiting);
