@@ -66,14 +66,11 @@ async function pictureOfMlflow(browser: Browser): Promise<void> {
     const out = join(folder, "model");
     const train = ["train", "--out", out, "--report", join(folder, "report.html"), "--register", "--json"];
     const { run } = JSON.parse(execFileSync(process.execPath, [CHURN, ...train], { env, encoding: "utf8" }));
-    const page = await browser.newPage({ viewport: { width: 1500, height: 950 } });
-    await page.goto(`${run.location}/model-metrics`);
+    const page = await browser.newPage({ viewport: { width: 1300, height: 1080 } });
+    await page.goto(run.location);
     await page.getByLabel("Close").click(); // an assistant's panel
-    const curve = page.getByText("out_of_bag").first();
-    await curve.waitFor();
-    await curve.scrollIntoViewIfNeeded();
-    await page.locator(".js-plotly-plot .trace").first().waitFor({ state: "attached" });
-    await page.waitForTimeout(2000); // its plots are drawn one after the other
+    await page.getByText("Registered models").waitFor();
+    await page.getByText("Show more").click();
     await page.screenshot({ path: join(IMAGES, "mlflow.png") });
   } finally {
     await server.stop();
