@@ -6,7 +6,7 @@ import assert from "node:assert/strict";
 import { type ChildProcess, spawn } from "node:child_process";
 import { createHash } from "node:crypto";
 import { once } from "node:events";
-import { existsSync, mkdtempSync, readdirSync, readFileSync, rmSync } from "node:fs";
+import { existsSync, mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { text } from "node:stream/consumers";
@@ -259,6 +259,23 @@ describe("with a real server", { skip: mlflowSkip }, () => {
       }
     }
     assert(requests > 15 && requests < 40, `${requests} requests`);
+  });
+
+  test("a run for which there is no place here is sent all the same", async () => {
+    const cwd = mkdtempSync(at("placeless-"));
+    writeFileSync(join(cwd, "mlruns"), "");
+    const temporary = join(cwd, "tmp");
+    mkdirSync(temporary);
+    const args = [...trainArgs(join(cwd, "m")), "--run-name", "placeless"];
+    const { code, errors } = await churnAt(cwd, server.url, args, { TMPDIR: temporary });
+    assert.equal(code, 0);
+    assert.match(errors, /the run could not be written to .*mlruns.waiting/);
+    assert.deepEqual(
+      readdirSync(temporary).filter((name) => name.startsWith("churn-")),
+      [],
+    );
+    const [{ name }] = await serverRuns(server.url, "churn");
+    assert.equal(name, "placeless");
   });
 
   test("a run that was deleted on the server is not sent again", async () => {

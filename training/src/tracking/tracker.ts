@@ -2,8 +2,11 @@
  * Tracking: where runs are recorded, so that nothing is lost and nothing stops.
  *
  * A run is written to the local folder first. With a tracking server it is sent from there and taken away once the
- * server has all of it; a server that cannot be reached costs a warning, and `churn runs --push` sends what waits.
+ * server has all of it, or from a temporary folder where the local one takes nothing; a server that cannot be reached costs a warning, and `churn runs --push` sends what waits.
  */
+import { mkdtempSync, rmSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
 import type { Logger } from "../logger.ts";
 import { registerVersion } from "./file-registry.ts";
 import { FileStore } from "./file-store.ts";
@@ -38,22 +41,61 @@ export async function trackRuns(
   if (warning !== undefined) log.warn({ event: "tracking.redirected" }, warning);
   const start = performance.now();
   const store = new FileStore(folder);
-  const written = [first, ...others].map((run) => {
-    try {
-      return writeRun(store, experiment, server, run, log);
-    } catch (error) {
-      log.warn(
-        { event: "tracking.failed", runId: run.runId, reason: (error as Error).message },
-        `the run could not be written to ${store.root}: ${(error as Error).message}`,
-      );
-      return null;
-    }
-  });
-  const sent = server === undefined ? null : await sendRuns(store, server, written, log);
+  const write = (to: FileStore) => [first, ...others].map((run) => tryWriteRun(to, experiment, server, run, log));
+  const written = write(store);
+  const isWhole = !written.includes(null);
+  const sent =
+    server === undefined
+      ? null
+      : ((isWhole ? null : await sendFromElsewhere(store, server, write, log)) ??
+        (await sendRuns(store, server, written, log, "churn runs --push")));
   const result = sent ?? written[0];
   const durationMs = Math.round(performance.now() - start);
   if (result) log.info({ event: "run.recorded", ...result, runs: others.length + 1, durationMs }, "run recorded");
   return result;
+}
+
+/**
+ * Where there is no place for a run, the server may well have one. What was written here of its family is not sent again:
+ * the server knows it by its name.
+ *
+ * @returns what became of the first, where the server took it
+ */
+async function sendFromElsewhere(
+  store: FileStore,
+  server: string,
+  write: (to: FileStore) => (TrackedRun | null)[],
+  log: Logger,
+): Promise<TrackedRun | null> {
+  let folder: string;
+  try {
+    folder = mkdtempSync(join(tmpdir(), "churn-runs-"));
+  } catch {
+    return null; // the warning says already that there is no place
+  }
+  const spare = new FileStore(folder);
+  const advice = `copy what is in it to ${store.root}, then churn runs --push`;
+  const sent = await sendRuns(spare, server, write(spare), log, advice);
+  if (spare.listRuns().runs.length === 0) rmSync(folder, { recursive: true, force: true });
+  return sent;
+}
+
+function tryWriteRun(
+  store: FileStore,
+  experiment: string,
+  server: string | undefined,
+  run: Run,
+  log: Logger,
+): TrackedRun | null {
+  try {
+    return writeRun(store, experiment, server, run, log);
+  } catch (error) {
+    log.warn(
+      { event: "tracking.failed", runId: run.runId, reason: (error as Error).message },
+      `the run could not be written to ${store.root}: ${(error as Error).message}`,
+    );
+    return null;
+  }
 }
 
 function writeRun(
@@ -74,12 +116,13 @@ function writeRun(
   return { runId, location, isWaiting: server !== undefined, version };
 }
 
-/** @returns what became of the first, where the server took it */
+/** @param advice How to send what was not sent. @returns what became of the first, where the server took it */
 async function sendRuns(
   store: FileStore,
   server: string,
   runs: readonly (TrackedRun | null)[],
   log: Logger,
+  advice: string,
 ): Promise<TrackedRun | null> {
   let first: TrackedRun | null = null;
   try {
@@ -89,7 +132,7 @@ async function sendRuns(
       if (i === 0 && sent) first = { ...sent, location: sent.url, isWaiting: false };
     }
   } catch (error) {
-    const message = `${(error as Error).message}. What was not sent waits in ${store.root}: churn runs --push`;
+    const message = `${(error as Error).message}. What was not sent waits in ${store.root}: ${advice}`;
     log.warn({ event: "tracking.waiting", server: withoutCredentials(server) }, message);
   }
   return first;
