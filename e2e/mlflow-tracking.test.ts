@@ -278,6 +278,22 @@ describe("with a real server", { skip: mlflowSkip }, () => {
     assert.equal(name, "placeless");
   });
 
+  test("a child is not sent before its parent, which it could not name", async () => {
+    const store = new FileStore(at("family/waiting"));
+    const client = new MlflowClient(server.url, {});
+    const parent = smallRun({ name: "family" });
+    const child = { ...smallRun({ name: "family" }), tags: { "mlflow.parentRunId": parent.runId } };
+    for (const run of [parent, child]) store.writeRun("family", asWaiting(run, server.url));
+    await assert.rejects(pushRun(store, child.runId, client), /^Error: its parent [0-9a-f]{32} has to be sent first$/);
+    const sent = await pushRun(store, parent.runId, client);
+    await pushRun(store, child.runId, client);
+    const runs = await serverRuns(server.url, "family");
+    assert.deepEqual(
+      runs.flatMap(({ tags }) => tags["mlflow.parentRunId"] ?? []),
+      [sent?.runId],
+    );
+  });
+
   test("a run that was deleted on the server is not sent again", async () => {
     const store = new FileStore(at("deleted/waiting"));
     const client = new MlflowClient(server.url, {});

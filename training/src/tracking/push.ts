@@ -48,7 +48,7 @@ export function pushRun(store: FileStore, runId: string, client: MlflowClient): 
       store.removeRun(runId); // it has been there, and somebody did not want it
       return undefined;
     }
-    const stored = existing ?? (await createRun(client, experimentId, run));
+    const stored = existing ?? (await createRun(store, client, experimentId, run));
     await client.logBatch(stored.id, { params: run.params, metrics: run.metrics });
     await client.logInputs(stored.id, run.inputs);
     await upload(client, stored.artifactUri, run.artifacts);
@@ -60,9 +60,13 @@ export function pushRun(store: FileStore, runId: string, client: MlflowClient): 
   });
 }
 
-async function createRun(client: MlflowClient, experimentId: string, run: Run): Promise<Stored> {
+/** @throws Error for a run whose parent is not there yet: it could not name it later */
+async function createRun(store: FileStore, client: MlflowClient, experimentId: string, run: Run): Promise<Stored> {
   const parent = run.tags[PARENT];
   const sentParent = parent === undefined ? undefined : await findByOrigin(client, experimentId, parent);
+  if (parent !== undefined && sentParent === undefined && store.hasRun(parent)) {
+    throw new Error(`its parent ${parent} has to be sent first`);
+  }
   const tags = { ...run.tags, [ORIGIN]: run.runId, ...(sentParent && { [PARENT]: sentParent.id }) };
   return client.createRun(experimentId, { ...run, tags });
 }
