@@ -76,9 +76,11 @@ export class MlflowHttp {
 
   /** @param body Of a file it is read as it goes, and again for a repetition. */
   async put(url: string, body: Blob): Promise<void> {
+    // As an option, the library would keep all of it in memory for a repetition, and so would fetch itself for a redirection.
+    const send: typeof fetch = (request, init) => fetch(request, { ...init, body, redirect: "error", window: null });
     const timeout = this.#timeoutMs + (1000 * body.size) / BYTES_PER_SECOND;
     const type = body.type || "application/octet-stream";
-    await this.#ask("PUT", url, { body, timeout, headers: { "content-type": type } });
+    await this.#ask("PUT", url, { fetch: send, timeout, headers: { "content-type": type } });
   }
 
   bytes(url: string): Promise<Uint8Array> {
