@@ -12,12 +12,12 @@ import {
   readModelDirectory,
   removeAbandoned,
 } from "@churn/contract";
+import type { Artifact } from "./mlflow/artifact.ts";
 import { mlflowModelFiles } from "./mlflow/model-folder.ts";
 import { encodeOnnx } from "./onnx/model.ts";
 import { PROGRAM_VERSION } from "./program-version.ts";
 import { stageOutput, unwritable } from "./staged-output.ts";
 import { writeArtifacts } from "./tracking/file-writer.ts";
-import type { Artifact } from "./tracking/run.ts";
 
 /** What `--format` takes: a graph in one file, or the folder of an MLflow model around it. */
 export const EXPORT_FORMATS = ["onnx", "mlflow"] as const;

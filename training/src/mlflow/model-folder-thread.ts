@@ -1,7 +1,7 @@
 /** The folder of a logged model, made by a thread of its own: the report is drawn meanwhile. */
 import type { Forest, ModelManifest } from "@churn/contract";
-import type { Artifact } from "../tracking/run.ts";
 import { WorkerPool } from "../worker-pool.ts";
+import type { Artifact } from "./artifact.ts";
 
 /** From what is in memory: where the model was written, another may have taken its place. */
 export function startModelFolder(manifest: ModelManifest, forest: Forest): Promise<Artifact[]> {

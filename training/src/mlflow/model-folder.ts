@@ -10,7 +10,7 @@ import { fileURLToPath } from "node:url";
 import type { ModelFiles } from "@churn/contract";
 import { encodeOnnx } from "../onnx/model.ts";
 import { PROGRAM_VERSION } from "../program-version.ts";
-import type { Artifact } from "../tracking/run.ts";
+import type { Artifact } from "./artifact.ts";
 import { signatureOf } from "./signature.ts";
 import { encodeYaml } from "./yaml.ts";
 

@@ -2,8 +2,9 @@
 import { readdirSync, readFileSync, statSync } from "node:fs";
 import { basename, join } from "node:path";
 import { isFolder } from "@churn/contract";
+import type { Artifact } from "../mlflow/artifact.ts";
 import { decodeYaml, type YamlMap } from "../mlflow/yaml.ts";
-import type { Artifact, DatasetInput, LoggedModel, MetricPoint, Run, RunData, RunInfo, RunStatus } from "./run.ts";
+import type { DatasetInput, LoggedModel, MetricPoint, Run, RunData, RunInfo, RunStatus } from "./run.ts";
 
 export const META_FILE = "meta.yaml";
 /** MLflow's numbers of them: the place in this list, and one. */

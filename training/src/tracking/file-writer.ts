@@ -17,10 +17,11 @@ import { userInfo } from "node:os";
 import { dirname, join } from "node:path";
 import { pathToFileURL } from "node:url";
 import { asidePath, makeFolders, removeAbandoned } from "@churn/contract";
+import type { Artifact } from "../mlflow/artifact.ts";
 import { identified, MLMODEL_FILE } from "../mlflow/model-folder.ts";
 import { encodeYaml } from "../mlflow/yaml.ts";
 import { type Experiment, META_FILE, STATUSES } from "./file-reader.ts";
-import type { Artifact, DatasetInput, LoggedModel, MetricPoint, Run } from "./run.ts";
+import type { DatasetInput, LoggedModel, MetricPoint, Run } from "./run.ts";
 
 /** MLflow's number of a logged model that is whole. */
 const READY = 2;

@@ -3,7 +3,8 @@
  *
  * @source mlflow/utils/validation.py (3.17)
  */
-import type { Artifact, DatasetInput, MetricPoint, Run } from "./run.ts";
+import type { Artifact } from "../mlflow/artifact.ts";
+import type { DatasetInput, MetricPoint, Run } from "./run.ts";
 
 /** Characters. */
 const LIMITS = { key: 250, param: 6000, tag: 8000, runName: 250, digest: 36, datasetName: 500, source: 65_535 };

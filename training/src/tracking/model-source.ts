@@ -5,7 +5,8 @@ import { CARD_FILE, ChurnError, FOREST_FILE, MANIFEST_FILE } from "@churn/contra
 import { DIRECTORY } from "../mlflow/model-folder.ts";
 import { findVersion, setAlias } from "./file-registry.ts";
 import { FileStore } from "./file-store.ts";
-import { MlflowClient, type ModelVersion } from "./mlflow-client.ts";
+import { MlflowClient } from "./mlflow-client.ts";
+import type { ModelVersion } from "./mlflow-wire.ts";
 import { describeVersion, type ModelUri, type VersionUri } from "./model-uri.ts";
 import type { TrackingTarget } from "./target.ts";
 

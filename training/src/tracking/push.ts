@@ -7,11 +7,13 @@
  */
 import { openAsBlob } from "node:fs";
 import { extname, join } from "node:path";
+import type { Artifact } from "../mlflow/artifact.ts";
 import { identified, MLMODEL_FILE } from "../mlflow/model-folder.ts";
 import type { FileStore } from "./file-store.ts";
 import { withLock } from "./lock.ts";
-import type { MlflowClient, Stored } from "./mlflow-client.ts";
-import type { Artifact, LoggedModel, Registration, Run } from "./run.ts";
+import type { MlflowClient } from "./mlflow-client.ts";
+import type { Stored } from "./mlflow-wire.ts";
+import type { LoggedModel, Registration, Run } from "./run.ts";
 import { asSent } from "./waiting.ts";
 
 /** The tag by which a server's run is known: the name that it had here. */

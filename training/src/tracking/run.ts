@@ -3,6 +3,7 @@
  * folder and on a server.
  */
 import { randomUUID } from "node:crypto";
+import type { Artifact } from "../mlflow/artifact.ts";
 
 export type RunStatus = "RUNNING" | "SCHEDULED" | "FINISHED" | "FAILED" | "KILLED";
 
@@ -54,12 +55,6 @@ export interface DatasetInput {
   /** MLflow's `mlflow.data.context`. */
   readonly context: "training" | "validation" | "test" | "eval";
 }
-
-/** A file of a run, by its content or by where it is; `path` has slashes, relative to the run's artifacts. */
-export type Artifact = { readonly path: string } & (
-  | { readonly content: string | Uint8Array }
-  | { readonly file: string }
-);
 
 /** A model in MLflow's sense: a folder with an `MLmodel`. */
 export interface LoggedModel {

@@ -10,13 +10,14 @@ import {
   type ModelManifest,
 } from "@churn/contract";
 import type { FittedForest } from "../forest/random-forest.ts";
+import type { Artifact } from "../mlflow/artifact.ts";
 import { datasetSchema } from "../mlflow/signature.ts";
 import { describeModel } from "../model-card.ts";
 import { standaloneSvg } from "../report/standalone-svg.ts";
 import { METRIC_LABELS, metricsTable, PREDICTOR_LABELS } from "../report/text.ts";
 import type { TrainingReport } from "../training-report.ts";
 import type { Trial } from "../tuning/search.ts";
-import { type Artifact, type DatasetInput, type MetricPoint, newModelId, newRunId, type Run } from "./run.ts";
+import { type DatasetInput, type MetricPoint, newModelId, newRunId, type Run } from "./run.ts";
 
 /** The alias of a version that has yet to prove itself. */
 export const CHALLENGER = "challenger";
