@@ -6,6 +6,7 @@ import { DIRECTORY } from "../mlflow/model-folder.ts";
 import { findVersion, setAlias } from "./file-registry.ts";
 import { FileStore } from "./file-store.ts";
 import { MlflowClient } from "./mlflow-client.ts";
+import { MlflowError } from "./mlflow-http.ts";
 import type { ModelVersion } from "./mlflow-wire.ts";
 import { describeVersion, type ModelUri, type VersionUri } from "./model-uri.ts";
 import type { TrackingTarget } from "./target.ts";
@@ -72,7 +73,7 @@ class ServerSource implements ModelSource {
   async fetch(uri: ModelUri): Promise<Record<string, Uint8Array>> {
     const { artifactUri } = await this.#client.getLoggedModel(await this.#modelId(uri));
     const fetched = FILES.map(async (name): Promise<[string, Uint8Array]> => {
-      return [name, await this.#client.getArtifact(artifactUri, `${DIRECTORY}/${name}`)];
+      return [name, await this.#client.getArtifact(artifactUri, `${DIRECTORY}/${name}`).catch(explainForeign)];
     });
     return Object.fromEntries(await Promise.all(fetched));
   }
@@ -109,3 +110,9 @@ class ServerSource implements ModelSource {
 }
 
 const missing = (message: string): ChurnError => new ChurnError("CHURN_ERR_FILE_MISSING", message);
+
+/** @throws CHURN_ERR_FILE_MISSING for a model that another program has logged */
+function explainForeign(error: unknown): never {
+  if (!(error instanceof MlflowError && error.status === 404)) throw error;
+  throw missing(`the model has no folder "${DIRECTORY}": expected one that churn train has logged`);
+}
