@@ -1,12 +1,14 @@
 /**
  * Tracking: where runs are recorded, so that nothing is lost and nothing stops.
  *
- * A run is written to the local folder first. With a tracking server it is sent from there and taken away once the
- * server has all of it, or from a temporary folder where the local one takes nothing; a server that cannot be reached costs a warning, and `churn runs --push` sends what waits.
+ * A run is written to the local folder first; with a tracking server, it is sent from there (from a temporary folder where
+ * the local one takes nothing) and taken away once the server has all of it. A server that cannot be reached costs a
+ * warning, and `churn runs --push` sends what waits.
  */
 import { mkdtempSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
+import { ChurnError } from "@churn/contract";
 import type { Logger } from "../logger.ts";
 import { registerVersion } from "./file-registry.ts";
 import { FileStore } from "./file-store.ts";
@@ -132,7 +134,11 @@ async function sendRuns(
       if (i === 0 && sent) first = { ...sent, location: sent.url, isWaiting: false };
     }
   } catch (error) {
-    const message = `${(error as Error).message}. What was not sent waits in ${store.root}: ${advice}`;
+    const reason =
+      error instanceof ChurnError
+        ? error.message
+        : `${withoutCredentials(server)}: its answer is not MLflow's: ${error}`;
+    const message = `${reason}. What was not sent waits in ${store.root}: ${advice}`;
     log.warn({ event: "tracking.waiting", server: withoutCredentials(server) }, message);
   }
   return first;
