@@ -2,7 +2,7 @@
 import { type Calibration, SCORE_MARGIN } from "@churn/contract";
 import type { Graph } from "./graph.ts";
 import { DataType, int } from "./protobuf.ts";
-import { type Child, TreeEnsemble } from "./tree-ensemble.ts";
+import { type Child, leafChild, splitChild, TreeEnsemble } from "./tree-ensemble.ts";
 
 /**
  * @param scores N × 1 doubles in [0, 1]
@@ -50,9 +50,7 @@ function addKnotSearch(graph: Graph, x: readonly number[], scores: string): stri
     const { start, end } = queue[at];
     const middle = (start + end) >> 1;
     const child = (from: number, to: number): Child =>
-      from === to
-        ? { id: tree.addLeaf(from), isLeaf: true }
-        : { id: queue.push({ start: from, end: to }) - 1, isLeaf: false };
+      from === to ? leafChild(tree.addLeaf(from)) : splitChild(queue.push({ start: from, end: to }) - 1);
     tree.addSplit(0, x[middle], true, child(start, middle), child(middle + 1, end));
   }
   return graph.add("Cast", [tree.addTo(graph, scores, "sum")], { to: int(DataType.INT64) });

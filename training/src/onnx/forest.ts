@@ -7,7 +7,7 @@
 import { type Forest, leafMark, leafValues } from "@churn/contract";
 import type { Graph } from "./graph.ts";
 import { DataType, int } from "./protobuf.ts";
-import { type Child, TreeEnsemble } from "./tree-ensemble.ts";
+import { type Child, leafChild, splitChild, TreeEnsemble } from "./tree-ensemble.ts";
 
 /**
  * @param features N × nFeatures float32, NaN is missing
@@ -26,10 +26,10 @@ export function addForest(graph: Graph, forest: Forest, features: string): strin
     let nextSplit = trees.nSplits;
     for (let node = root, firstLeaf = root - split; node < end; node++) {
       const isLeaf = feature[node] === leaf;
-      children.push({ id: isLeaf ? trees.addLeaf(value[firstLeaf++]) : nextSplit++, isLeaf });
+      children.push(isLeaf ? leafChild(trees.addLeaf(value[firstLeaf++])) : splitChild(nextSplit++));
     }
     if (end - root === 1) {
-      const twin: Child = { id: trees.addLeaf(value[root - split]), isLeaf: true }; // both ways lead to one value
+      const twin = leafChild(trees.addLeaf(value[root - split])); // both ways lead to one value
       trees.addSplit(0, 0, true, children[0], twin);
     }
     for (let node = root, child = 1; node < end; node++) {

@@ -13,11 +13,10 @@ const SUM = int(1);
 const NO_TRANSFORM = int(0);
 const LESS_OR_EQUAL = 0;
 
-/** A split or a leaf, by its number among its kind. */
-export interface Child {
-  readonly id: number;
-  readonly isLeaf: boolean;
-}
+/** A split or a leaf, by its number among its kind: twice that, and one more for a leaf. */
+export type Child = number;
+export const splitChild = (id: number): Child => 2 * id;
+export const leafChild = (id: number): Child => 2 * id + 1;
 
 /** Takes splits and leaves one by one, and becomes a node. */
 export class TreeEnsemble {
@@ -25,10 +24,8 @@ export class TreeEnsemble {
   readonly #feature: number[] = [];
   readonly #threshold: number[] = [];
   readonly #missingTrue: number[] = [];
-  readonly #trueId: number[] = [];
-  readonly #trueIsLeaf: number[] = [];
-  readonly #falseId: number[] = [];
-  readonly #falseIsLeaf: number[] = [];
+  readonly #whenTrue: Child[] = [];
+  readonly #whenFalse: Child[] = [];
   readonly #leaves: number[] = [];
 
   get nSplits(): number {
@@ -50,10 +47,8 @@ export class TreeEnsemble {
     this.#feature.push(feature);
     this.#threshold.push(threshold);
     this.#missingTrue.push(+missingTrue);
-    this.#trueId.push(whenTrue.id);
-    this.#trueIsLeaf.push(+whenTrue.isLeaf);
-    this.#falseId.push(whenFalse.id);
-    this.#falseIsLeaf.push(+whenFalse.isLeaf);
+    this.#whenTrue.push(whenTrue);
+    this.#whenFalse.push(whenFalse);
   }
 
   /**
@@ -61,6 +56,8 @@ export class TreeEnsemble {
    * @returns N × 1 doubles
    */
   addTo(graph: Graph, x: string, aggregate: "mean" | "sum"): string {
+    const ids = (children: readonly Child[]) => ints(children.map((child) => child >> 1));
+    const areLeaves = (children: readonly Child[]) => ints(children.map((child) => child & 1));
     const doubles = (values: readonly number[]) => tensor(tensorProto("", Float64Array.from(values), [values.length]));
     return graph.add("TreeEnsemble", [x], {
       aggregate_function: aggregate === "mean" ? AVERAGE : SUM,
@@ -71,10 +68,10 @@ export class TreeEnsemble {
       nodes_modes: tensor(tensorProto("", new Uint8Array(this.nSplits).fill(LESS_OR_EQUAL), [this.nSplits])),
       nodes_splits: doubles(this.#threshold),
       nodes_missing_value_tracks_true: ints(this.#missingTrue),
-      nodes_truenodeids: ints(this.#trueId),
-      nodes_trueleafs: ints(this.#trueIsLeaf),
-      nodes_falsenodeids: ints(this.#falseId),
-      nodes_falseleafs: ints(this.#falseIsLeaf),
+      nodes_truenodeids: ids(this.#whenTrue),
+      nodes_trueleafs: areLeaves(this.#whenTrue),
+      nodes_falsenodeids: ids(this.#whenFalse),
+      nodes_falseleafs: areLeaves(this.#whenFalse),
       leaf_targetids: ints(new Uint8Array(this.#leaves.length)),
       leaf_weights: doubles(this.#leaves),
     });
