@@ -19,7 +19,7 @@ import { findVersion, registerVersion, setAlias } from "../src/tracking/file-reg
 import { FileStore } from "../src/tracking/file-store.ts";
 import { fitToLimits } from "../src/tracking/limits.ts";
 import { newModelId, newRunId, type Run } from "../src/tracking/run.ts";
-import { trackingTarget } from "../src/tracking/target.ts";
+import { readingTarget, trackingTarget } from "../src/tracking/target.ts";
 import { asSent, asWaiting, serverOf } from "../src/tracking/waiting.ts";
 
 const folder = mkdtempSync(join(tmpdir(), "churn-runs-"));
@@ -324,10 +324,14 @@ describe("MLFLOW_TRACKING_URI", () => {
   }
 
   for (const uri of ["sqlite:///mlflow.db", "databricks", "postgresql://h/db", "s3://bucket"]) {
-    test(`${uri} becomes the folder, and a warning`, () => {
+    test(`${uri} becomes the folder, and a warning; nothing is read in its place`, () => {
       const { folder: path, warning } = trackingTarget({ MLFLOW_TRACKING_URI: uri, MLFLOW_EXPERIMENT_NAME: "é/x" });
       assert.equal(path, "mlruns");
       assert.match(warning ?? "", /^MLFLOW_TRACKING_URI: expected http:\/\/…/);
+      assert.throws(() => readingTarget({ MLFLOW_TRACKING_URI: uri }), {
+        code: "CHURN_ERR_OPTION_INVALID",
+        message: warning,
+      });
     });
   }
 

@@ -4,7 +4,7 @@ import { Command } from "commander";
 import { pullModel } from "../pull.ts";
 import { modelSource } from "../tracking/model-source.ts";
 import { parseModelUri } from "../tracking/model-uri.ts";
-import { trackingTarget } from "../tracking/target.ts";
+import { readingTarget } from "../tracking/target.ts";
 import { createContext, OUTPUT_OPTIONS, type OutputOptions } from "./context.ts";
 
 export function modelsCommand(): Command {
@@ -25,7 +25,7 @@ function pullCommand(): Command {
   for (const option of OUTPUT_OPTIONS) command.addOption(option);
   return command.action(async (uri: string, { out, ...output }: OutputOptions & { readonly out: string }) => {
     const { log, print, printJson, withProgress } = createContext(output);
-    const tracking = trackingTarget(process.env);
+    const tracking = readingTarget(process.env);
     const start = performance.now();
     const now = (): Date => new Date();
     const { version, contentSha256 } = await withProgress("fetching", () => pullModel({ uri, out, tracking, now }));
@@ -62,7 +62,7 @@ async function pointAlias(uri: string, alias: string): Promise<{ readonly name: 
     const message = `expected an alias of letters, digits, _ and -, but neither "latest" nor "v1", got "${alias}"`;
     throw new ChurnError("CHURN_ERR_OPTION_INVALID", message);
   }
-  const source = modelSource(trackingTarget(process.env));
+  const source = modelSource(readingTarget(process.env));
   const version = await source.version(parsed);
   await source.setAlias(parsed.name, version, alias);
   return { name: parsed.name, version };

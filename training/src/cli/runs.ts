@@ -4,7 +4,7 @@ import { Command } from "commander";
 import { METRIC_LABELS, markdownTable } from "../report/text.ts";
 import { type Comparison, compareRuns, findRuns, listRuns, pushRuns } from "../runs.ts";
 import type { ListedRun, RunList } from "../tracking/run-source.ts";
-import { type TrackingTarget, trackingTarget, withoutCredentials } from "../tracking/target.ts";
+import { readingTarget, type TrackingTarget, withoutCredentials } from "../tracking/target.ts";
 import { type Context, createContext, OUTPUT_OPTIONS, type OutputOptions, wholeNumber } from "./context.ts";
 
 interface RunsOptions extends OutputOptions {
@@ -33,10 +33,7 @@ export function runsCommand(): Command {
   for (const option of OUTPUT_OPTIONS) command.addOption(option);
   return command.action(async (references: string[], { experiment, limit, push, ...output }: RunsOptions) => {
     const context = createContext(output);
-    const environment = trackingTarget(process.env);
-    if (environment.warning !== undefined) {
-      throw new ChurnError("CHURN_ERR_OPTION_INVALID", environment.warning.replace(/; tracking to .*? instead/, ""));
-    }
+    const environment = readingTarget(process.env);
     const target = { ...environment, experiment: experiment ?? environment.experiment };
     if (push) return sendWaiting(target, context);
     if (references.length === 0) {

@@ -10,24 +10,14 @@
  *
  * @source mlflow/store/tracking/file_store.py (3.17)
  */
-import { createHash } from "node:crypto";
 import { existsSync, mkdirSync, renameSync, rmSync, statSync, writeFileSync } from "node:fs";
 import { join, resolve } from "node:path";
-import { fileURLToPath, pathToFileURL } from "node:url";
-import { asidePath, ChurnError, makeFolders, removeAbandoned } from "@churn/contract";
+import { pathToFileURL } from "node:url";
+import { asidePath, ChurnError, makeFolders, removeAbandoned, sha256 } from "@churn/contract";
 import { encodeYaml } from "../mlflow/yaml.ts";
-import {
-  type Experiment,
-  META_FILE,
-  readData,
-  readInfo,
-  readModel,
-  readRun,
-  subfolders,
-  tryReadMeta,
-} from "./file-reader.ts";
+import { type Experiment, META_FILE, readData, readInfo, readRun, subfolders, tryReadMeta } from "./file-reader.ts";
 import { removeAtOnce, writeModel, writeRun } from "./file-writer.ts";
-import type { LoggedModel, Run, RunData, RunInfo } from "./run.ts";
+import type { Run, RunData, RunInfo } from "./run.ts";
 
 /** What stands in an experiment's folder beside its runs. */
 const RESERVED: ReadonlySet<string> = new Set(["tags", "datasets", "traces", "models"]);
@@ -90,11 +80,6 @@ export class FileStore {
   /** @throws CHURN_ERR_FILE_MISSING */
   runFolder(runId: string): string {
     return join(this.#experimentOf(runId).folder, runId);
-  }
-
-  /** @throws CHURN_ERR_FILE_MISSING; Error for a logged model that is damaged */
-  readModel(modelId: string): LoggedModel {
-    return readModel(this.modelFolder(modelId));
   }
 
   /** @throws CHURN_ERR_FILE_MISSING */
@@ -161,7 +146,7 @@ export class FileStore {
   /** Follows from the name, so that two programs that make the same experiment at once make it once. */
   #idOf(name: string): number {
     // Nine digits: MLflow's databases keep 32 bits of it.
-    let id = 100_000_000 + (Number.parseInt(md5(name).slice(0, 12), 16) % 900_000_000);
+    let id = 100_000_000 + (Number.parseInt(sha256(name).slice(0, 12), 16) % 900_000_000);
     // What is there under another name, or damaged, is somebody's.
     const isTaken = (folder: string): boolean => existsSync(folder) && tryReadMeta(folder)?.name !== name;
     while (isTaken(join(this.root, String(id)))) id++;
@@ -195,15 +180,3 @@ export class FileStore {
 }
 
 const missing = (message: string): ChurnError => new ChurnError("CHURN_ERR_FILE_MISSING", message);
-const md5 = (text: string): string => createHash("md5").update(text).digest("hex");
-
-/** The folder of a `file:` address, or a path as it is. @throws CHURN_ERR_OPTION_INVALID */
-export function folderOf(address: string): string {
-  if (!address.startsWith("file://")) return address.replace(/^file:/, "");
-  try {
-    return fileURLToPath(address);
-  } catch (cause) {
-    const message = `MLFLOW_TRACKING_URI: expected file:///path of a folder, got "${address}": ${(cause as Error).message}`;
-    throw new ChurnError("CHURN_ERR_OPTION_INVALID", message, { cause });
-  }
-}

@@ -1,6 +1,6 @@
 /** Where runs go, by MLflow's own environment variables: a tracking server, or a folder. */
+import { fileURLToPath } from "node:url";
 import { ChurnError } from "@churn/contract";
-import { folderOf } from "./file-store.ts";
 
 export interface TrackingTarget {
   /** Of the runs; with a server, of those that wait for it. */
@@ -34,11 +34,33 @@ export function trackingTarget(environment: NodeJS.ProcessEnv): TrackingTarget {
   }
   if (/^(?!file:)[a-z][a-z0-9+.-]+:/i.test(uri) || uri === "databricks") {
     const warning =
-      `MLFLOW_TRACKING_URI: expected http://…, https://… or file:…, got "${concealed(uri)}"; tracking to ${DEFAULT_FOLDER} instead. ` +
-      "For a database, start `mlflow server --backend-store-uri …` and name its address";
+      `MLFLOW_TRACKING_URI: expected http://…, https://… or file:…, got "${concealed(uri)}": for a database, start ` +
+      "`mlflow server --backend-store-uri …` and name its address";
     return { folder: DEFAULT_FOLDER, experiment, warning };
   }
   return { folder: folderOf(uri), experiment };
+}
+
+/**
+ * Where runs and models are read from: what is asked for, and nothing in its place.
+ *
+ * @throws CHURN_ERR_OPTION_INVALID for an address that is none, or that this program does not speak to
+ */
+export function readingTarget(environment: NodeJS.ProcessEnv): TrackingTarget {
+  const target = trackingTarget(environment);
+  if (target.warning === undefined) return target;
+  throw new ChurnError("CHURN_ERR_OPTION_INVALID", target.warning);
+}
+
+/** The folder of a `file:` address, or a path as it is. @throws CHURN_ERR_OPTION_INVALID */
+function folderOf(address: string): string {
+  if (!address.startsWith("file://")) return address.replace(/^file:/, "");
+  try {
+    return fileURLToPath(address);
+  } catch (cause) {
+    const message = `MLFLOW_TRACKING_URI: expected file:///path of a folder, got "${address}": ${(cause as Error).message}`;
+    throw new ChurnError("CHURN_ERR_OPTION_INVALID", message, { cause });
+  }
 }
 
 /** An address as messages may show it, even one that is none: who it is for stays out of logs. */

@@ -40,7 +40,7 @@ export async function trackRuns(
   log: Logger,
   [first, ...others]: readonly [Run, ...Run[]],
 ): Promise<TrackedRun | null> {
-  if (warning !== undefined) log.warn({ event: "tracking.redirected" }, warning);
+  if (warning !== undefined) log.warn({ event: "tracking.redirected" }, `${warning}; this run is in ${folder}`);
   const start = performance.now();
   const store = new FileStore(folder);
   const write = (to: FileStore) => [first, ...others].map((run) => tryWriteRun(to, experiment, server, run, log));
