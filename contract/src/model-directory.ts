@@ -67,14 +67,15 @@ function checkHoldsModel(directory: string, path: string): void {
 function foreignContent(directory: string): string | undefined {
   if (!isFolder(directory)) return "a file";
   try {
-    const foreign = readdirSync(directory).find((name) => !MODEL_FILES.has(name));
+    const foreign = readdirSync(directory).find((name) => !MODEL_FILES.includes(name));
     return foreign && `a folder that also holds "${foreign}"`;
   } catch (cause) {
     return `a folder that cannot be read (${(cause as Error).message})`;
   }
 }
 
-const MODEL_FILES: ReadonlySet<string> = new Set([MANIFEST_FILE, FOREST_FILE, CARD_FILE]);
+/** What a model directory holds, and nothing else. */
+export const MODEL_FILES: readonly string[] = [MANIFEST_FILE, FOREST_FILE, CARD_FILE];
 
 /**
  * Writes a model directory, replacing the one that may be there.
@@ -106,8 +107,7 @@ export function writeModelDirectory(
   const cardText = card(draft);
   const manifest = { ...draft, files: { ...draft.files, [CARD_FILE]: sha256(cardText) } };
 
-  replaceDirectory(path, modelDirectoryFiles(manifest, forestFile, cardText));
-  return manifest;
+  return replaceDirectory(path, modelDirectoryFiles(manifest, forestFile, cardText), () => manifest);
 }
 
 /** The files of a model directory, by their names. */
@@ -137,7 +137,7 @@ export function installModelDirectory(path: string, files: Readonly<Record<strin
 function replaceDirectory<T>(
   path: string,
   files: Readonly<Record<string, string | Uint8Array>>,
-  look?: (aside: string) => T,
+  look: (aside: string) => T,
 ): T {
   const directory = resolve(path);
   const aside = asidePath(directory);
@@ -148,7 +148,7 @@ function replaceDirectory<T>(
     finishSwap(directory);
     mkdirSync(aside);
     for (const [name, content] of Object.entries(files)) writeFileSync(join(aside, name), content, { flush: true });
-    const seen = look?.(aside) as T;
+    const seen = look(aside);
     swap(aside, directory);
     return seen;
   } catch (cause) {

@@ -3,10 +3,8 @@ import { existsSync, mkdirSync, readFileSync, renameSync, rmSync } from "node:fs
 import { dirname, join, resolve } from "node:path";
 import {
   asidePath,
-  CARD_FILE,
   ChurnError,
-  FOREST_FILE,
-  MANIFEST_FILE,
+  MODEL_FILES,
   makeFolders,
   modelDirectory,
   readModelDirectory,
@@ -55,8 +53,7 @@ export function exportModel({ model, format, out }: ExportOptions): ExportResult
 /** The files of a model directory, as they are. */
 function readFiles(model: string): Record<string, Uint8Array> {
   const directory = modelDirectory(model);
-  const names = [MANIFEST_FILE, FOREST_FILE, CARD_FILE];
-  return Object.fromEntries(names.map((name) => [name, readFileSync(join(directory, name))]));
+  return Object.fromEntries(MODEL_FILES.map((name) => [name, readFileSync(join(directory, name))]));
 }
 
 /** @returns bytes written */

@@ -4,6 +4,7 @@
  * @source mlflow/types/schema.py and mlflow/models/utils.py (3.17), which say what a DataFrame's columns may be
  */
 import { type ColumnType, type DatasetSpecification, featureColumnNames } from "@churn/contract";
+import { PREDICTION, PROBABILITY } from "../onnx/outputs.ts";
 
 const TYPES: Readonly<Record<ColumnType, string>> = {
   number: "double",
@@ -45,9 +46,9 @@ export function datasetSchema(dataset: DatasetSpecification): ColumnSchema[] {
  * The columns that a model takes. MLflow allows no missing value in a `long` and no int64 in a `double`, and pandas gives
  * a column of whole numbers the one type or the other by whether a value is missing: so what may be missing is `any`.
  */
-function inputSchema({ columns, ...dataset }: DatasetSpecification): ColumnSchema[] {
-  return featureColumnNames({ ...dataset, columns }).map((name) => {
-    const { type, nullable = false } = columns[name];
+function inputSchema(dataset: DatasetSpecification): ColumnSchema[] {
+  return featureColumnNames(dataset).map((name) => {
+    const { type, nullable = false } = dataset.columns[name];
     const isAny = nullable && (type === "integer" || type === "boolean");
     return { type: isAny ? "any" : TYPES[type], name, required: !nullable };
   });
@@ -56,8 +57,8 @@ function inputSchema({ columns, ...dataset }: DatasetSpecification): ColumnSchem
 /** `signature` of an MLmodel. */
 export function signatureOf(dataset: DatasetSpecification): Readonly<Record<string, string | null>> {
   const outputs: ColumnSchema[] = [
-    { type: "double", name: "churn_probability", required: true },
-    { type: "long", name: "churn_prediction", required: true },
+    { type: "double", name: PROBABILITY, required: true },
+    { type: "long", name: PREDICTION, required: true },
   ];
   return {
     inputs: JSON.stringify(inputSchema(dataset)),

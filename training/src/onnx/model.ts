@@ -11,6 +11,7 @@ import { addCalibration } from "./calibration.ts";
 import { addFeatures } from "./features.ts";
 import { addForest } from "./forest.ts";
 import { Graph, ML_DOMAIN } from "./graph.ts";
+import { PREDICTION, PROBABILITY } from "./outputs.ts";
 import { DataType, encodeModel, int, type ValueInfoProto } from "./protobuf.ts";
 
 // The first that have TreeEnsemble.
@@ -19,9 +20,6 @@ const OPSETS = [
   { domain: "", version: 21 },
   { domain: ML_DOMAIN, version: 5 },
 ];
-
-const PROBABILITY = "churn_probability";
-const PREDICTION = "churn_prediction";
 
 /**
  * The bytes of a .onnx file; they follow from the model.

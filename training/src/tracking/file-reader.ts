@@ -68,8 +68,7 @@ function readInput({ folder }: Experiment, { source_id: id, tags }: YamlMap): Da
   };
 }
 
-/** @throws Error for one that is damaged */
-export function readModel(folder: string): LoggedModel {
+function readModel(folder: string): LoggedModel {
   const { model_id: modelId, name } = readMeta(folder);
   const metrics = readLines(join(folder, "metrics")).map(({ key, fields }) => {
     const [, , , , datasetName = "", datasetDigest = ""] = fields;

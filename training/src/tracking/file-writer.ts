@@ -13,7 +13,6 @@ import {
   statSync,
   writeFileSync,
 } from "node:fs";
-import { userInfo } from "node:os";
 import { dirname, join } from "node:path";
 import { pathToFileURL } from "node:url";
 import { asidePath, makeFolders, removeAbandoned } from "@churn/contract";
@@ -105,7 +104,7 @@ function fillRun(aside: string, folder: string, { id }: Experiment, run: Run): v
     start_time: startTime,
     status: STATUSES.indexOf(status) + 1,
     tags: [],
-    user_id: tags["mlflow.user"] ?? userInfo().username,
+    user_id: tags["mlflow.user"] ?? "",
   });
 }
 

@@ -7,9 +7,10 @@ import type { Artifact } from "../mlflow/artifact.ts";
 import type { DatasetInput, MetricPoint, Run } from "./run.ts";
 
 /** Characters. */
-const LIMITS = { key: 250, param: 6000, tag: 8000, runName: 250, digest: 36, datasetName: 500, source: 65_535 };
-const SCHEMA_LIMIT = 1_048_575;
-const PROFILE_LIMIT = 16_777_215;
+const LIMITS = {
+  ...{ key: 250, param: 6000, tag: 8000, runName: 250 },
+  dataset: { name: 500, digest: 36, source: 65_535, schema: 1_048_575, profile: 16_777_215 },
+};
 const KEY = /^[/\w.\- :\p{L}\p{N}]+$/u;
 
 /** A run that any MLflow takes, and in words what of it is changed or left out. */
@@ -100,11 +101,11 @@ function fitInput(input: DatasetInput, problems: string[]): DatasetInput {
   };
   return {
     ...input,
-    name: cut(what("name"), name, LIMITS.datasetName, problems),
-    digest: cut(what("digest"), digest, LIMITS.digest, problems),
-    source: whole("source", source, LIMITS.source),
-    schema: whole("schema", schema, SCHEMA_LIMIT),
-    profile: whole("profile", profile, PROFILE_LIMIT),
+    name: cut(what("name"), name, LIMITS.dataset.name, problems),
+    digest: cut(what("digest"), digest, LIMITS.dataset.digest, problems),
+    source: whole("source", source, LIMITS.dataset.source),
+    schema: whole("schema", schema, LIMITS.dataset.schema),
+    profile: whole("profile", profile, LIMITS.dataset.profile),
   };
 }
 

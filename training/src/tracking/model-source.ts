@@ -1,7 +1,7 @@
 /** Where models are fetched from: the folder or the server that runs go to. */
 import { readFileSync } from "node:fs";
 import { join } from "node:path";
-import { CARD_FILE, ChurnError, FOREST_FILE, MANIFEST_FILE } from "@churn/contract";
+import { ChurnError, MODEL_FILES } from "@churn/contract";
 import { DIRECTORY } from "../mlflow/model-folder.ts";
 import { findVersion, setAlias } from "./file-registry.ts";
 import { FileStore } from "./file-store.ts";
@@ -22,8 +22,6 @@ export interface ModelSource {
   setAlias(name: string, version: string, alias: string): Promise<void>;
 }
 
-const FILES = [MANIFEST_FILE, FOREST_FILE, CARD_FILE];
-
 export function modelSource({ server, folder }: TrackingTarget): ModelSource {
   return server === undefined
     ? new FolderSource(new FileStore(folder))
@@ -41,7 +39,7 @@ class FolderSource implements ModelSource {
 
   async fetch(uri: ModelUri): Promise<Record<string, Uint8Array>> {
     const folder = join(this.#store.modelFolder(this.#modelId(uri)), "artifacts", DIRECTORY);
-    return Object.fromEntries(FILES.map((name) => [name, readFileSync(join(folder, name))]));
+    return Object.fromEntries(MODEL_FILES.map((name) => [name, readFileSync(join(folder, name))]));
   }
 
   async version(uri: VersionUri): Promise<string> {
@@ -72,7 +70,7 @@ class ServerSource implements ModelSource {
 
   async fetch(uri: ModelUri): Promise<Record<string, Uint8Array>> {
     const { artifactUri } = await this.#client.getLoggedModel(await this.#modelId(uri));
-    const fetched = FILES.map(async (name): Promise<[string, Uint8Array]> => {
+    const fetched = MODEL_FILES.map(async (name): Promise<[string, Uint8Array]> => {
       return [name, await this.#client.getArtifact(artifactUri, `${DIRECTORY}/${name}`).catch(explainForeign)];
     });
     return Object.fromEntries(await Promise.all(fetched));
