@@ -15,6 +15,7 @@ const ALSO_WORDS_OF_THE_CODE: Readonly<Record<string, string>> = {
   churn: "what the project is about, and its command",
   Churn: "the same, at the head of a title",
   contract: "the package that both planes share",
+  observed_at: "a column of the prediction store's own tables",
   name: "what anything is called: a column, a feature, an error",
 };
 

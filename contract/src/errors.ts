@@ -21,6 +21,8 @@ export const ERROR_CODES = {
   CHURN_ERR_MODEL_INVALID: "a model directory is missing, incomplete, damaged or of another format version",
   CHURN_ERR_ROW_INVALID: "one customer's values break the request schema",
   CHURN_ERR_TRACKING_SERVER: "a tracking server cannot be reached, or refuses",
+  CHURN_ERR_STORE_FAILED: "the prediction store cannot be reached, or failed at what it was asked",
+  CHURN_ERR_STORE_VERSION: "the prediction store was made by a later version of this program, or is none",
   CHURN_ERR_SERVICE_LOG: "the service's log could not be written",
   CHURN_ERR_SERVICE_START: "the service could not start (a port in use, an address that may not be used)",
 } as const;

@@ -12,6 +12,7 @@ export * from "./manifest.ts";
 export * from "./model.ts";
 export * from "./model-directory.ts";
 export * from "./operators.ts";
+export * from "./prediction-log.ts";
 export * from "./reasons.ts";
 export * from "./request.ts";
 export * from "./schema-issues.ts";

@@ -1,0 +1,121 @@
+/**
+ * Where predictions and outcomes are kept, and how the service asks for it: one interface, a driver for SQLite and one
+ * for PostgreSQL, chosen by the URL. A call that fails rejects with a `ChurnError`, and the next one begins afresh;
+ * nothing here retries.
+ */
+import { resolve } from "node:path";
+import { ChurnError, type LogRecord, type PredictionRecord } from "@churn/contract";
+
+export interface PredictionStore {
+  /**
+   * Brings the schema to this version; several processes may do so at once. To be called before anything else.
+   *
+   * @throws CHURN_ERR_STORE_VERSION when the store was made by a later version
+   */
+  migrate(): Promise<void>;
+  /**
+   * Writes all of the records or none, in order. What is there already is left as it is, so that a call that may or
+   * may not have worked can be made again.
+   */
+  append(records: readonly LogRecord[]): Promise<void>;
+  /** The newest first. */
+  recent(limit: number): Promise<RecentPrediction[]>;
+  /** @param sinceMs Epoch ms; earlier predictions are not counted. */
+  summary(sinceMs: number): Promise<StoreSummary>;
+  /**
+   * Removes the predictions made before a time (epoch ms) with their outcomes, outcomes by customer that were seen
+   * before it, and outcomes reported before it whose prediction is not there. In many small transactions.
+   *
+   * @returns How many predictions it removed.
+   */
+  removeBefore(timeMs: number): Promise<number>;
+  /** Ends what is under way. A closed store answers no more. */
+  close(): Promise<void>;
+}
+
+export interface RecentPrediction extends Omit<PredictionRecord, "kind"> {
+  /** Null while nobody knows. */
+  readonly outcome: 0 | 1 | null;
+}
+
+export interface StoreSummary {
+  readonly predictions: number;
+  /** Predictions of decision 1. */
+  readonly contacts: number;
+  /** Predictions whose outcome is known. */
+  readonly outcomes: number;
+  /** Of these, decision against outcome. */
+  readonly confusion: {
+    readonly truePositives: number;
+    readonly falsePositives: number;
+    readonly falseNegatives: number;
+    readonly trueNegatives: number;
+  };
+  /** How many scores lie in each of `SCORE_BINS` equal parts of [0, 1]; the last one includes 1. */
+  readonly scores: readonly number[];
+  /** When the first and the last of them were made, epoch ms. */
+  readonly firstAt: number | null;
+  readonly lastAt: number | null;
+}
+
+export interface StoreOptions {
+  /** `target.horizonDays` of the dataset specification: which outcome belongs to a prediction. */
+  readonly horizonDays?: number | undefined;
+}
+
+const VARIABLE = "PREDICTION_STORE_URL";
+const EXPECTED = "sqlite:path/of/a/file or postgres://user@host:5432/database";
+
+/**
+ * Makes the store of a URL, without touching it: a store that is away is no reason not to start.
+ *
+ * @throws CHURN_ERR_OPTION_INVALID when the URL is none; the message does not repeat it, as it may hold a password
+ */
+export async function openStore(url: string, options: StoreOptions = {}): Promise<PredictionStore> {
+  const scheme = /^([a-z]+):/i.exec(url)?.[1].toLowerCase();
+  if (scheme === "sqlite") {
+    const { SqliteStore } = await import("./sqlite-store.ts");
+    return new SqliteStore(sqlitePath(url), options);
+  }
+  if (scheme === "postgres" || scheme === "postgresql") {
+    const { PostgresStore } = await import("./postgres-store.ts");
+    return new PostgresStore(checkPostgresUrl(url), options);
+  }
+  throw invalid(`expected ${EXPECTED}, got ${scheme === undefined ? "no scheme" : `the scheme "${scheme}"`}`);
+}
+
+function sqlitePath(url: string): string {
+  const path = url.slice("sqlite:".length);
+  if (path.startsWith("//"))
+    throw invalid("expected no // after sqlite: (sqlite:relative/path or sqlite:/absolute/path)");
+  if (path === "" || path.endsWith("/") || path === ":memory:" || path.includes("\0")) {
+    throw invalid("expected the path of a file after sqlite:");
+  }
+  return resolve(path);
+}
+
+function checkPostgresUrl(url: string): string {
+  const parsed = URL.canParse(url) ? new URL(url) : undefined;
+  if (parsed === undefined) {
+    throw invalid(`expected ${EXPECTED}, got what is no URL (special characters of a password are written as %40)`);
+  }
+  try {
+    for (const part of [parsed.username, parsed.password, parsed.pathname, parsed.host]) decodeURIComponent(part);
+  } catch {
+    throw invalid("expected a % to be followed by two hexadecimal digits (a % itself is written as %25)");
+  }
+  const mode = parsed.searchParams.get("sslmode");
+  if (mode !== null && !TLS_MODES.includes(mode)) {
+    throw invalid(`expected sslmode to be one of ${TLS_MODES.join(", ")}, got ${JSON.stringify(mode)}`);
+  }
+  return url;
+}
+
+/** Those of libpq that the driver tells apart. */
+const TLS_MODES = ["disable", "allow", "prefer", "require", "verify-ca", "verify-full"];
+
+function invalid(message: string): ChurnError {
+  return new ChurnError("CHURN_ERR_OPTION_INVALID", `${VARIABLE}: ${message}`, {
+    issues: [{ path: VARIABLE, message }],
+  });
+}
