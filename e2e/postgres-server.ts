@@ -56,18 +56,21 @@ export interface PostgresServer {
   remove(): Promise<void>;
 }
 
-/** @param options.isDurable Whether a commit waits for the disk; without, tests are faster and survive `kill` too. */
-export async function startPostgres({
-  isDurable = false,
-}: {
+export interface PostgresOptions {
+  /** Whether a commit waits for the disk; without, tests are faster and survive `kill` too. */
   readonly isDurable?: boolean;
-} = {}): Promise<PostgresServer> {
+  /** Whether it speaks TLS too, with a certificate that it signed itself. */
+  readonly hasTls?: boolean;
+}
+
+export async function startPostgres(options: PostgresOptions = {}): Promise<PostgresServer> {
   if (BIN === undefined) throw new Error("no PostgreSQL server: apt-get install postgresql");
   const folder = mkdtempSync(join(tmpdir(), "churn-postgres-"));
   const data = join(folder, "data");
   const port = await freePort();
+  if (options.hasTls) makeCertificate(folder);
   initialise(folder, data);
-  const start = () => startProcess(folder, data, port, isDurable);
+  const start = () => startProcess(folder, data, port, options);
   let server = await start();
   const url = (database: string) => `postgres://${USER}:${PASSWORD}@127.0.0.1:${port}/${database}`;
   return {
@@ -124,6 +127,17 @@ function asUser(): { readonly prefix: readonly string[]; readonly uid?: string }
   throw new Error("PostgreSQL does not run as root, and there is neither a user postgres nor nobody");
 }
 
+const certificateFiles = (folder: string) => ({
+  ssl_cert_file: join(folder, "server.crt"),
+  ssl_key_file: join(folder, "server.key"),
+});
+
+function makeCertificate(folder: string): void {
+  const { ssl_cert_file: certificate, ssl_key_file: key } = certificateFiles(folder);
+  const args = ["req", "-x509", "-newkey", "rsa:2048", "-nodes", "-subj", "/CN=localhost", "-days", "2"];
+  execFileSync("openssl", [...args, "-keyout", key, "-out", certificate], { stdio: "ignore" });
+}
+
 function initialise(folder: string, data: string): void {
   const { prefix, uid } = asUser();
   const passwordFile = join(folder, "password");
@@ -139,11 +153,12 @@ function initialise(folder: string, data: string): void {
 /** In a group of its own, with a guard that ends the group when this process is gone, however it went. */
 const GUARDED = '{ read -r _; kill -KILL 0; } <&3 & exec "$@" 3<&-';
 
-async function startProcess(folder: string, data: string, port: number, isDurable: boolean) {
+async function startProcess(folder: string, data: string, port: number, options: PostgresOptions) {
   const settings = {
     listen_addresses: "127.0.0.1",
     unix_socket_directories: folder,
-    fsync: isDurable ? "on" : "off",
+    fsync: options.isDurable ? "on" : "off",
+    ...(options.hasTls && { ssl: "on", ...certificateFiles(folder) }),
     max_connections: "50",
     shared_buffers: "32MB",
   };

@@ -189,3 +189,19 @@ test("a proxy with nothing behind it is tried a few times", { skip: postgresSkip
   await store.close();
   proxy.close();
 });
+
+serverTest("TLS is the URL's word: required of a server, and its certificate verified when asked", async () => {
+  const secure = await startPostgres({ hasTls: true });
+  const open = (from: PostgresServer, mode: string) => openStore(`${from.url}?sslmode=${mode}`);
+  try {
+    const required = await open(secure, "require");
+    await required.migrate();
+    const verified = await open(secure, "verify-full");
+    await assert.rejects(verified.migrate(), { ...FAILED, message: /self-signed certificate/ });
+    const plain = await open(server, "require");
+    await assert.rejects(plain.migrate(), FAILED);
+    for (const store of [required, verified, plain]) await store.close();
+  } finally {
+    await secure.remove();
+  }
+});

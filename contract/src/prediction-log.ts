@@ -110,11 +110,12 @@ const DAY_MS = 86_400_000;
  *   2. of those that name its customer and were seen after the prediction's time (`observed_at`, else `predicted_at`):
  *      1 if one within the horizon is 1; else 0 if one at or after the horizon's end is 0. Without a horizon, any.
  *
- * So "did not churn" counts only once the horizon is over, and "churned" only if it happened within.
+ * PostgreSQL looks for it anew wherever a statement says `outcome`, so one that says it once (GROUP BY) is fastest.
+ * "Did not churn" counts only once the horizon is over, and "churned" only if it happened within.
  */
 export const PREDICTIONS_WITH_OUTCOMES = `
   SELECT p.*, COALESCE(
-    (SELECT o.outcome FROM outcomes o WHERE o.prediction_id = p.prediction_id),
+    own.outcome,
     (SELECT MAX(o.outcome) FROM outcomes o
       WHERE o.customer_key = p.customer_key
         AND o.observed_at > COALESCE(p.observed_at, p.predicted_at)
@@ -122,7 +123,7 @@ export const PREDICTIONS_WITH_OUTCOMES = `
           OR o.outcome = 1 AND o.observed_at <= COALESCE(p.observed_at, p.predicted_at) + CAST($1 AS BIGINT)
           OR o.outcome = 0 AND o.observed_at >= COALESCE(p.observed_at, p.predicted_at) + CAST($1 AS BIGINT)))
   ) AS outcome
-  FROM predictions p`;
+  FROM predictions p LEFT JOIN outcomes own ON own.prediction_id = p.prediction_id`;
 
 /** @param horizonDays `target.horizonDays` of the dataset specification. */
 export function horizonMs(horizonDays: number | undefined): number | null {

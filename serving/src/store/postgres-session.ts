@@ -20,7 +20,8 @@ const ANSWER_LIMIT_MS = 10_000;
 const MAX_ATTEMPTS = 3;
 
 const BEGIN = "BEGIN";
-const LIMIT_STATEMENTS = `SET LOCAL statement_timeout = ${STATEMENT_LIMIT_MS}`;
+/** Compiling a statement takes longer than any of these. */
+const SETTINGS = `SET LOCAL statement_timeout = ${STATEMENT_LIMIT_MS}; SET LOCAL jit = off`;
 
 export type Parameter = string | number | null;
 
@@ -66,7 +67,7 @@ export class PostgresSession {
 
   async #rollBackOnFault<T>(connection: Connection, work: (run: Run) => Promise<T>): Promise<T> {
     try {
-      await connection.run(LIMIT_STATEMENTS);
+      await connection.run(SETTINGS);
       return await work(connection.run);
     } catch (error) {
       if (connection.isUsableAfter(error)) await connection.run("ROLLBACK");

@@ -54,18 +54,10 @@ export const RECORD_MIGRATION = "INSERT INTO migrations (version, name, applied_
 export const RECENT = `SELECT * FROM (${PREDICTIONS_WITH_OUTCOMES}) AS joined
   ORDER BY predicted_at DESC, prediction_id DESC LIMIT $2`;
 
-/** `$1` horizon, `$2` time. One row per bin of the score that has any, so that one statement sees one moment. */
-export const SUMMARY = `SELECT FLOOR(score * ${SCORE_BINS}) AS bin,
-    COUNT(*) AS predictions,
-    SUM(decision) AS contacts,
-    COUNT(outcome) AS outcomes,
-    SUM(CASE WHEN decision = 1 AND outcome = 1 THEN 1 ELSE 0 END) AS true_positives,
-    SUM(CASE WHEN decision = 1 AND outcome = 0 THEN 1 ELSE 0 END) AS false_positives,
-    SUM(CASE WHEN decision = 0 AND outcome = 1 THEN 1 ELSE 0 END) AS false_negatives,
-    SUM(CASE WHEN decision = 0 AND outcome = 0 THEN 1 ELSE 0 END) AS true_negatives,
-    MIN(predicted_at) AS first_at,
-    MAX(predicted_at) AS last_at
-  FROM (${PREDICTIONS_WITH_OUTCOMES}) AS joined WHERE predicted_at >= $2 GROUP BY 1`;
+/** `$1` horizon, `$2` time. One statement, so that all of it is of one moment. */
+export const SUMMARY = `SELECT FLOOR(score * ${SCORE_BINS}) AS bin, decision, outcome,
+    COUNT(*) AS predictions, MIN(predicted_at) AS first_at, MAX(predicted_at) AS last_at
+  FROM (${PREDICTIONS_WITH_OUTCOMES}) AS joined WHERE predicted_at >= $2 GROUP BY 1, 2, 3`;
 
 /** How many rows one transaction of `removeBefore` takes from a table. */
 export const REMOVED_AT_ONCE = 2000;
@@ -89,15 +81,12 @@ export const REMOVE_OUTCOMES_OF_NOTHING = `DELETE FROM outcomes WHERE prediction
 
 export type RecentRow = PredictionRow & { readonly outcome: 0 | 1 | null };
 
+/** The predictions of a bin, a decision and an outcome. */
 export interface SummaryRow {
   readonly bin: number;
+  readonly decision: 0 | 1;
+  readonly outcome: 0 | 1 | null;
   readonly predictions: number;
-  readonly contacts: number;
-  readonly outcomes: number;
-  readonly true_positives: number;
-  readonly false_positives: number;
-  readonly false_negatives: number;
-  readonly true_negatives: number;
   readonly first_at: number;
   readonly last_at: number;
 }
@@ -108,18 +97,21 @@ export function recentPrediction(row: RecentRow): RecentPrediction {
 }
 
 export function storeSummary(rows: readonly SummaryRow[]): StoreSummary {
-  const sum = (column: keyof SummaryRow): number => rows.reduce((total, row) => total + row[column], 0);
+  const count = (isMeant: (row: SummaryRow) => boolean): number =>
+    rows.reduce((total, row) => total + (isMeant(row) ? row.predictions : 0), 0);
+  const confused = (decision: 0 | 1, outcome: 0 | 1): number =>
+    count((row) => row.decision === decision && row.outcome === outcome);
   const scores = Array<number>(SCORE_BINS).fill(0);
   for (const { bin, predictions } of rows) scores[Math.min(bin, SCORE_BINS - 1)] += predictions;
   return {
-    predictions: sum("predictions"),
-    contacts: sum("contacts"),
-    outcomes: sum("outcomes"),
+    predictions: count(() => true),
+    contacts: count(({ decision }) => decision === 1),
+    outcomes: count(({ outcome }) => outcome !== null),
     confusion: {
-      truePositives: sum("true_positives"),
-      falsePositives: sum("false_positives"),
-      falseNegatives: sum("false_negatives"),
-      trueNegatives: sum("true_negatives"),
+      truePositives: confused(1, 1),
+      falsePositives: confused(1, 0),
+      falseNegatives: confused(0, 1),
+      trueNegatives: confused(0, 0),
     },
     scores,
     firstAt: rows.length === 0 ? null : Math.min(...rows.map((row) => row.first_at)),
