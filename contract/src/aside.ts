@@ -41,8 +41,12 @@ export function makeFolders(folder: string, made: string[] = []): void {
   // Not mkdir's own `recursive`, which never returns for a folder under /proc (Node 26.10).
   if (isFolder(folder)) return;
   makeFolders(dirname(folder), made);
-  mkdirSync(folder);
-  made.push(folder);
+  try {
+    mkdirSync(folder);
+    made.push(folder);
+  } catch (error) {
+    if (!isFolder(folder)) throw error; // else another process was faster
+  }
 }
 
 export function isFolder(path: string): boolean {

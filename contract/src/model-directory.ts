@@ -32,6 +32,8 @@ export interface ModelFiles {
   readonly manifest: ModelManifest;
   readonly features: readonly Feature[];
   readonly forest: Forest;
+  /** The model card, in Markdown; a model that has not been written has none. */
+  readonly card?: string;
 }
 
 /** Where the old directory waits during a swap. */
@@ -217,7 +219,7 @@ function readVerified(path: string, directory: string): ModelFiles {
   }
   const manifest = readManifest(path, directory);
   const forestFile = readChecked(path, directory, FOREST_FILE, manifest);
-  readChecked(path, directory, CARD_FILE, manifest);
+  const card = new TextDecoder().decode(readChecked(path, directory, CARD_FILE, manifest));
   const actual = contentHash(manifest, manifest.files[FOREST_FILE]);
   if (actual !== manifest.contentSha256) {
     const expected = short(manifest.contentSha256);
@@ -230,7 +232,7 @@ function readVerified(path: string, directory: string): ModelFiles {
   const features = readFeatures(path, manifest);
   const forest = decodeForest(forestFile, join(path, FOREST_FILE));
   verifyFit(path, manifest, features, forest);
-  return { manifest, features, forest };
+  return { manifest, features, forest, card };
 }
 
 function readManifest(path: string, directory: string): ModelManifest {

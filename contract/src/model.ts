@@ -26,14 +26,17 @@ export interface ScoreParts {
 export class Model {
   readonly manifest: ModelManifest;
   readonly encoder: FeatureEncoder;
+  /** The model card, in Markdown; empty for a model that has not been written. */
+  readonly card: string;
   readonly #kernel: ForestKernel;
   readonly #calibrate: (score: number) => number;
   readonly #features: Float32Array;
   readonly #forest: Forest;
   #explainer: TreeExplainer | undefined;
 
-  constructor({ manifest, features, forest }: ModelFiles) {
+  constructor({ manifest, features, forest, card = "" }: ModelFiles) {
     this.manifest = manifest;
+    this.card = card;
     this.encoder = new FeatureEncoder(features, manifest.encodings);
     this.#kernel = new ForestKernel(forest);
     this.#calibrate = calibrator(manifest.calibration);

@@ -7,6 +7,7 @@
  */
 import { isIPv4 } from "node:net";
 import { ChurnError, type Issue } from "@churn/contract";
+import { ApiKeys } from "./api-keys.ts";
 
 const LOG_LEVELS = ["fatal", "error", "warn", "info", "debug", "trace", "silent"] as const;
 
@@ -17,14 +18,41 @@ export interface Config {
   readonly port: number;
   readonly host: string;
   readonly logLevel: LogLevel;
-  /** Relative to the working directory. */
+  /** Relative to the working directory, like the other paths. */
   readonly modelDirectory: string;
+  readonly keys: ApiKeys;
+  /** Requests per minute of one key (without keys: of one address); undefined is no limit. */
+  readonly rateLimit: number | undefined;
+  /** Processes that answer. */
+  readonly workers: number;
+  readonly store: StoreConfig;
+}
+
+/** Where predictions are kept. */
+export interface StoreConfig {
+  /** `sqlite:path` or `postgres://…`; may hold a password. */
+  readonly url: string;
+  /** Older records are removed; undefined keeps all. */
+  readonly retentionDays: number | undefined;
+  /** What of sensitive columns is stored is hashed with this; undefined stores them as they are. */
+  readonly hashSecret: string | undefined;
+  /** Where records wait for the store. */
+  readonly spoolDirectory: string;
+  /** What each worker's records may take there, in bytes. */
+  readonly spoolLimitBytes: number;
 }
 
 const DEFAULT_PORT = 8000;
 const MAX_PORT = 65_535;
 const DEFAULT_LOG_LEVEL: LogLevel = "info";
 const DEFAULT_MODEL_DIRECTORY = "models/best_model";
+const DEFAULT_STORE_URL = "sqlite:data/live/predictions.db";
+const DEFAULT_SPOOL_DIRECTORY = "data/live/spool";
+/** Some half a million predictions. */
+const DEFAULT_SPOOL_LIMIT_MB = 256;
+const MIB = 2 ** 20;
+const MAX_WORKERS = 256;
+const MIN_SECRET_LENGTH = 16;
 const LOOPBACK_HOST = "127.0.0.1";
 const EVERY_HOST = "0.0.0.0";
 
@@ -40,18 +68,30 @@ export function readConfig(environment: Readonly<Record<string, string | undefin
   const read = (variable: string): string | undefined => environment[variable] || undefined;
   const report: Report = (variable, expected) =>
     issues.push({ path: variable, message: `expected ${expected}, got ${JSON.stringify(read(variable))}` });
+  /** For what must not be repeated. */
+  const reportSecret: Report = (variable, fault) => issues.push({ path: variable, message: fault });
+  const readCount = (variable: string, minimum: number, maximum = Number.MAX_SAFE_INTEGER): number | undefined =>
+    readWhole(read, report, variable, minimum, maximum);
 
+  const keys = ApiKeys.parse(read("API_KEYS"), (fault) => reportSecret("API_KEYS", fault));
   const isOpen = readBoolean(read, report, "ALLOW_UNAUTHENTICATED");
+  const mayAnswerAll = isOpen || read("API_KEYS") !== undefined;
   const config: Config = {
-    port: readPort(read, report),
-    host: readHost(read, report, isOpen),
+    port: readCount("PORT", 0, MAX_PORT) ?? DEFAULT_PORT,
+    host: readHost(read, report, mayAnswerAll),
     logLevel: readLogLevel(read, report),
     modelDirectory: read("MODEL_DIR") ?? DEFAULT_MODEL_DIRECTORY,
+    keys,
+    rateLimit: readCount("RATE_LIMIT", 1),
+    workers: readCount("WEB_CONCURRENCY", 1, MAX_WORKERS) ?? 1,
+    store: {
+      url: readStoreUrl(read, reportSecret),
+      retentionDays: readCount("STORE_RETENTION_DAYS", 1),
+      hashSecret: readSecret(read, reportSecret, "STORE_HASH_SECRET"),
+      spoolDirectory: read("SPOOL_DIR") ?? DEFAULT_SPOOL_DIRECTORY,
+      spoolLimitBytes: (readCount("SPOOL_LIMIT_MB", 1) ?? DEFAULT_SPOOL_LIMIT_MB) * MIB,
+    },
   };
-  if (read("API_KEYS") !== undefined) {
-    // Its value is a secret: it is not repeated. Ignoring it would leave open what its owner believes closed.
-    issues.push({ path: "API_KEYS", message: "expected it unset: this version has no keys yet and would ignore it" });
-  }
   if (issues.length > 0) {
     const lines = issues.map(({ path, message }) => `${path}: ${message}`);
     throw new ChurnError("CHURN_ERR_OPTION_INVALID", lines.join("; "), { issues });
@@ -61,19 +101,21 @@ export function readConfig(environment: Readonly<Record<string, string | undefin
 
 type Read = (variable: string) => string | undefined;
 
-function readPort(read: Read, report: Report): number {
-  const text = read("PORT");
-  if (text === undefined) return DEFAULT_PORT;
-  const port = Number(text);
-  if (!/^\d+$/.test(text) || port > MAX_PORT) report("PORT", `a whole number from 0 to ${MAX_PORT}`);
-  return port;
+function readWhole(read: Read, report: Report, variable: string, minimum: number, maximum: number): number | undefined {
+  const text = read(variable);
+  if (text === undefined) return undefined;
+  const number = Number(text);
+  if (/^\d+$/.test(text) && number >= minimum && number <= maximum) return number;
+  const end = maximum === Number.MAX_SAFE_INTEGER ? "on" : `to ${maximum}`;
+  report(variable, `a whole number from ${minimum} ${end}`);
+  return undefined;
 }
 
-function readHost(read: Read, report: Report, isOpen: boolean): string {
+function readHost(read: Read, report: Report, mayAnswerAll: boolean): string {
   const host = read("HOST");
-  if (host === undefined) return isOpen ? EVERY_HOST : LOOPBACK_HOST;
-  if (!isOpen && !isLoopback(host)) {
-    report("HOST", `${LOOPBACK_HOST} (or ALLOW_UNAUTHENTICATED=true, as the service asks for no key)`);
+  if (host === undefined) return mayAnswerAll ? EVERY_HOST : LOOPBACK_HOST;
+  if (!mayAnswerAll && !isLoopback(host)) {
+    report("HOST", `${LOOPBACK_HOST} (or API_KEYS, or ALLOW_UNAUTHENTICATED=true, as the service asks for no key)`);
   }
   return host;
 }
@@ -93,4 +135,23 @@ function readBoolean(read: Read, report: Report, variable: string): boolean {
   const text = read(variable) ?? "false";
   if (text !== "true" && text !== "false") report(variable, "true or false");
   return text === "true";
+}
+
+function readStoreUrl(read: Read, reportSecret: Report): string {
+  const url = read("PREDICTION_STORE_URL") ?? DEFAULT_STORE_URL;
+  const isUrl = /^sqlite:./.test(url) || (/^postgres(ql)?:\/\/./.test(url) && URL.canParse(url));
+  if (!isUrl)
+    reportSecret(
+      "PREDICTION_STORE_URL",
+      "expected sqlite:path or postgres://… (not repeated here: it may hold a password)",
+    );
+  return url;
+}
+
+function readSecret(read: Read, reportSecret: Report, variable: string): string | undefined {
+  const secret = read(variable);
+  if (secret !== undefined && secret.length < MIN_SECRET_LENGTH) {
+    reportSecret(variable, `expected at least ${MIN_SECRET_LENGTH} characters, got ${secret.length}`);
+  }
+  return secret;
 }

@@ -7,7 +7,18 @@ const manifest = (room: string) =>
   JSON.parse(readFileSync(new URL(`../../${room}/package.json`, import.meta.url), "utf8"));
 
 test("serving depends on exactly these packages", () => {
-  const names = ["@churn/contract", "@fastify/swagger", "@fastify/swagger-ui", "fastify", "pino", "postgres"];
+  const names = [
+    "@churn/contract",
+    "@fastify/helmet",
+    "@fastify/rate-limit",
+    "@fastify/swagger",
+    "@fastify/swagger-ui",
+    "ajv",
+    "fastify",
+    "pino",
+    "postgres",
+    "prom-client",
+  ];
   assert.deepEqual(Object.keys(manifest("serving").dependencies).sort(), names);
 });
 

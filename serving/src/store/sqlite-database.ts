@@ -1,6 +1,6 @@
 /**
  * The prediction store in one SQLite file, by Node's own driver. Each call blocks the thread it is made in, for as
- * long as the disk or another process's transaction takes: `sqlite-store.ts` keeps it in a thread of its own.
+ * long as the disk or another process's transaction takes.
  *
  * A commit is safe from a killed process at once, and from a power cut at the next checkpoint (write-ahead log,
  * `synchronous = NORMAL`).
@@ -9,7 +9,6 @@ import { dirname } from "node:path";
 import { DatabaseSync, type SQLInputValue, type StatementSync } from "node:sqlite";
 import {
   type ErasureRecord,
-  isFolder,
   type LogRecord,
   MIGRATIONS_TABLE,
   makeFolders,
@@ -71,7 +70,7 @@ export class SqliteDatabase {
   /** Opens the file, and makes it and its folder as needed. */
   constructor(path: string, horizonMs: number | null) {
     this.#horizonMs = horizonMs;
-    makeFolder(dirname(path));
+    makeFolders(dirname(path));
     this.#database = new DatabaseSync(path, { timeout: BUSY_LIMIT_MS });
     try {
       this.#useWriteAheadLog();
@@ -202,13 +201,5 @@ export class SqliteDatabase {
       if (this.#database.isTransaction) this.#database.exec("ROLLBACK"); // some faults, a full disk, have ended it
       throw error;
     }
-  }
-}
-
-function makeFolder(folder: string): void {
-  try {
-    makeFolders(folder);
-  } catch (error) {
-    if (!isFolder(folder)) throw error; // else another process was faster
   }
 }

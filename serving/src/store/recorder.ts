@@ -1,0 +1,312 @@
+/**
+ * The way of a record out of a request: into memory at once, to the spool on disk a few milliseconds later, and from there
+ * to the store by a thread of its own. Nothing of it is waited for by a prediction.
+ *
+ *     record() ─▶ memory ─(every 20 ms)─▶ spool ─(delivery thread)─▶ SQLite or PostgreSQL
+ *
+ * A process that is killed loses what was recorded since the last flush. When the spool is full, or the disk
+ * takes nothing and memory is full, new records are dropped, counted and logged.
+ */
+import { once } from "node:events";
+import { setTimeout as sleep } from "node:timers/promises";
+import { Worker } from "node:worker_threads";
+import { ChurnError, type LogRecord } from "@churn/contract";
+import type { Logger } from "pino";
+import type { StoreConfig } from "../config.ts";
+import type { DeliveryReport } from "./delivery.ts";
+import type { DeliverySettings, FromDelivery, StoreView, ToDelivery } from "./delivery-worker.ts";
+import { type Slot, takeSlot } from "./slots.ts";
+import { SpoolReader, SpoolWriter, spoolBytes } from "./spool.ts";
+
+/** How long a record may be in memory only, in ms, while the disk is well. */
+export const FLUSH_INTERVAL_MS = 20;
+
+/** What may be in memory only, in bytes, while the disk takes nothing. */
+const MEMORY_LIMIT_BYTES = 8 * 2 ** 20;
+
+/** After the disk took nothing, in ms. */
+const RETRY_MS = 1_000;
+
+/** How often drops are logged, at most, in ms. */
+const COMPLAIN_EVERY_MS = 10_000;
+
+/** How long the store may take for what people look at, in ms. */
+const VIEW_LIMIT_MS = 2_000;
+
+/** How long the delivery may take at the end, in ms; the rest stays in the spool. */
+const STOP_LIMIT_MS = 5_000;
+
+const DELIVERY_WORKER = new URL("./delivery-worker.ts", import.meta.url);
+
+/** The state of what is on its way to the store. */
+export interface DeliveryState {
+  readonly isUp: boolean;
+  /** Age of the oldest record that is not in the store, in seconds. */
+  readonly lagSeconds: number;
+  /** Records that are not in the store yet. */
+  readonly waiting: number;
+  readonly delivered: number;
+  readonly failures: number;
+  readonly dropped: number;
+  readonly spoolBytes: number;
+  readonly spoolLimitBytes: number;
+}
+
+const NOTHING_YET: DeliveryReport = {
+  isUp: true,
+  delivered: 0,
+  rejected: 0,
+  failures: 0,
+  found: 0,
+  freedBytes: 0,
+  oldestAt: null,
+};
+
+/** Who takes records: the recorder, or a test's list. */
+export interface RecordSink {
+  record(record: LogRecord): void;
+  /** Whether all that was recorded so far has got to the disk, asked when it has. */
+  flushed(): Promise<boolean>;
+  /** Resolves when the store is not far behind; at once when it is away, for then waiting would help nobody. */
+  caughtUp(): Promise<void>;
+  erase(customerKey: string, requestedAt: number): Promise<boolean>;
+  view(since: number, limit: number): Promise<StoreView>;
+  readonly state: DeliveryState;
+}
+
+export class Recorder implements RecordSink {
+  readonly #config: StoreConfig;
+  readonly #logger: Logger;
+  readonly #slot: Slot;
+  readonly #writer: SpoolWriter;
+  #memory: string[] = [];
+  #memoryBytes = 0;
+  #firstAt: number | undefined; // when the oldest record in memory came
+  #flushing: Promise<boolean> | undefined;
+  #timer: NodeJS.Timeout | undefined;
+  #recorded: number; // since the delivery thread began, and what it finds in the own spool
+  #dropped = 0;
+  #complainedAt = Number.NEGATIVE_INFINITY;
+  #writtenBytes: number;
+  #worker: Worker | undefined;
+  #report = NOTHING_YET;
+  #past = NOTHING_YET; // of delivery threads that died
+  #isClosing = false;
+  #views = new Map<number, (answer: { view?: StoreView; error?: string }) => void>();
+  #nextView = 0;
+
+  /** @throws CHURN_ERR_SERVICE_START when the spool's folder cannot be used */
+  constructor(config: StoreConfig, logger: Logger) {
+    this.#config = config;
+    this.#logger = logger;
+    try {
+      this.#slot = takeSlot(config.spoolDirectory);
+      this.#writtenBytes = spoolBytes(this.#slot.folder);
+      this.#recorded = new SpoolReader(this.#slot.folder).count();
+      this.#writer = new SpoolWriter(this.#slot.folder);
+    } catch (cause) {
+      const message = `SPOOL_DIR: ${config.spoolDirectory}: expected a folder that can be written: ${(cause as Error).message}`;
+      throw new ChurnError("CHURN_ERR_SERVICE_START", message, { cause });
+    }
+  }
+
+  /**
+   * Begins to deliver; what was recorded before waits on disk.
+   *
+   * @param horizonDays How long after a prediction an outcome counts; undefined is for ever.
+   */
+  start(horizonDays: number | undefined): void {
+    const settings: DeliverySettings = {
+      storeUrl: this.#config.url,
+      horizonDays,
+      spoolDirectory: this.#config.spoolDirectory,
+      folder: this.#slot.folder,
+      retentionDays: this.#config.retentionDays,
+    };
+    const worker = new Worker(DELIVERY_WORKER, { workerData: settings });
+    worker.on("message", (message: FromDelivery) => this.#hear(message));
+    worker.on("error", (err) => {
+      this.#logger.error({ event: "store.thread", err }, "delivery thread failed");
+      this.#restart(horizonDays);
+    });
+    this.#worker = worker;
+  }
+
+  record(record: LogRecord): void {
+    const line = JSON.stringify(record);
+    const size = line.length + 1; // near enough: a limit, not a measure
+    if (this.#memoryBytes + size > MEMORY_LIMIT_BYTES || this.#bytesOnDisk() + size > this.#config.spoolLimitBytes) {
+      this.#drop(1);
+      return;
+    }
+    this.#memory.push(line);
+    this.#memoryBytes += size;
+    this.#recorded += 1;
+    this.#firstAt ??= Date.now();
+    this.#timer ??= setTimeout(() => void this.#flush(), FLUSH_INTERVAL_MS);
+  }
+
+  async flushed(): Promise<boolean> {
+    const before = this.#dropped;
+    if (this.#flushing !== undefined) await this.#flushing; // it may have begun before the last record
+    return (await this.#flush()) && this.#dropped === before;
+  }
+
+  async caughtUp(): Promise<void> {
+    while (this.#report.isUp && this.#bytesOnDisk() + this.#memoryBytes > this.#config.spoolLimitBytes / 4) {
+      await sleep(FLUSH_INTERVAL_MS);
+    }
+  }
+
+  /**
+   * Removes a customer from the spool, and lets the store do so in its turn.
+   *
+   * @returns Whether the order to do so is on disk
+   */
+  async erase(customerKey: string, requestedAt: number): Promise<boolean> {
+    await this.flushed();
+    await this.#writer.close().catch(() => {}); // what is before the order is in segments that may be rewritten
+    this.record({ kind: "erasure", customerKey, requestedAt });
+    const isOnDisk = await this.flushed();
+    this.#tell({ kind: "erase", customerKey });
+    return isOnDisk;
+  }
+
+  /** @throws When the store is away or slow */
+  async view(since: number, limit: number): Promise<StoreView> {
+    const id = this.#nextView++;
+    const answer = await new Promise<{ view?: StoreView; error?: string }>((resolve) => {
+      const timer = setTimeout(() => resolve({ error: `no answer within ${VIEW_LIMIT_MS} ms` }), VIEW_LIMIT_MS);
+      this.#views.set(id, (value) => {
+        clearTimeout(timer);
+        resolve(value);
+      });
+      this.#tell({ kind: "view", id, since, limit });
+    });
+    this.#views.delete(id);
+    if (answer.view === undefined) throw new Error(answer.error);
+    return answer.view;
+  }
+
+  get state(): DeliveryState {
+    const { isUp, oldestAt } = this.#report;
+    const total = (field: "delivered" | "rejected" | "failures" | "found"): number =>
+      this.#past[field] + this.#report[field];
+    const waiting = Math.max(0, this.#recorded + this.#report.found - this.#report.delivered - this.#report.rejected);
+    const since = oldestAt ?? this.#firstAt;
+    return {
+      isUp,
+      lagSeconds: waiting === 0 || since === undefined ? 0 : Math.max(0, Date.now() - since) / 1000,
+      waiting,
+      delivered: total("delivered"),
+      failures: total("failures"),
+      dropped: this.#dropped + total("rejected"),
+      spoolBytes: this.#bytesOnDisk(),
+      spoolLimitBytes: this.#config.spoolLimitBytes,
+    };
+  }
+
+  /** Everything to the disk, then to the store; what that does not take in time waits there for the next start. */
+  async close(limitMs: number = STOP_LIMIT_MS): Promise<void> {
+    this.#isClosing = true;
+    const isOnDisk = await this.flushed();
+    if (!isOnDisk) this.#drop(this.#memory.length);
+    await this.#writer.close().catch(() => {});
+    const worker = this.#worker;
+    if (worker !== undefined) {
+      const hasEnded = once(worker, "exit");
+      this.#tell({ kind: "stop" });
+      const timer = setTimeout(() => void worker.terminate(), limitMs);
+      await hasEnded;
+      clearTimeout(timer);
+    }
+    const { waiting } = this.state;
+    if (waiting > 0) this.#logger.warn({ event: "store.left", records: waiting }, "records stay in the spool");
+    this.#slot.release();
+  }
+
+  #bytesOnDisk(): number {
+    return this.#writtenBytes - this.#past.freedBytes - this.#report.freedBytes;
+  }
+
+  /** @returns Whether memory is empty: all of it is on disk. */
+  #flush(): Promise<boolean> {
+    this.#flushing ??= this.#write().finally(() => {
+      this.#flushing = undefined;
+    });
+    return this.#flushing;
+  }
+
+  async #write(): Promise<boolean> {
+    clearTimeout(this.#timer);
+    this.#timer = undefined;
+    if (this.#memory.length === 0) return true;
+    const lines = this.#memory;
+    const firstAt = this.#firstAt;
+    const content = Buffer.from(`${lines.join("\n")}\n`);
+    const size = this.#memoryBytes;
+    this.#memory = [];
+    this.#firstAt = undefined;
+    try {
+      await this.#writer.append(content);
+    } catch (error) {
+      this.#memory = [...lines, ...this.#memory];
+      this.#firstAt = firstAt;
+      this.#complain("spool.unwritable", { detail: (error as Error).message }, "spool cannot be written");
+      this.#timer ??= setTimeout(() => void this.#flush(), RETRY_MS);
+      return false;
+    }
+    this.#memoryBytes -= size;
+    this.#writtenBytes += content.length;
+    this.#tell({ kind: "wake" });
+    if (this.#memory.length > 0) this.#timer ??= setTimeout(() => void this.#flush(), FLUSH_INTERVAL_MS);
+    return true;
+  }
+
+  #drop(count: number): void {
+    this.#dropped += count;
+    this.#complain("store.dropped", { dropped: this.#dropped }, "records dropped: no room for them");
+  }
+
+  #complain(event: string, facts: Readonly<Record<string, unknown>>, message: string): void {
+    const now = performance.now();
+    if (now < this.#complainedAt + COMPLAIN_EVERY_MS) return;
+    this.#complainedAt = now;
+    this.#logger.error({ event, ...facts }, message);
+  }
+
+  #tell(message: ToDelivery): void {
+    this.#worker?.postMessage(message);
+  }
+
+  #hear(message: FromDelivery): void {
+    switch (message.kind) {
+      case "report":
+        this.#report = message.report;
+        break;
+      case "log":
+        this.#logger[message.level](message.facts, message.message);
+        break;
+      case "view":
+        this.#views.get(message.id)?.(message);
+        break;
+    }
+  }
+
+  /** A thread that died is replaced; it finds in the spool what the other left. */
+  #restart(horizonDays: number | undefined): void {
+    this.#worker = undefined;
+    if (this.#isClosing) return;
+    const { delivered, rejected, failures, freedBytes } = this.#report;
+    this.#past = {
+      ...NOTHING_YET,
+      delivered: this.#past.delivered + delivered,
+      rejected: this.#past.rejected + rejected,
+      failures: this.#past.failures + failures,
+      freedBytes: this.#past.freedBytes + freedBytes,
+    };
+    this.#report = NOTHING_YET;
+    this.#recorded = new SpoolReader(this.#slot.folder).count() + this.#memory.length;
+    setTimeout(() => this.start(horizonDays), RETRY_MS).unref();
+  }
+}
