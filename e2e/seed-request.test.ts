@@ -5,6 +5,7 @@ import { fileURLToPath } from "node:url";
 import { Model } from "../contract/src/index.ts";
 import { buildApp } from "../serving/src/app.ts";
 import { createLogger } from "../serving/src/logger.ts";
+import { testService } from "../serving/test/test-app.ts";
 
 const REQUEST = {
   age: 42,
@@ -19,7 +20,7 @@ const REQUEST = {
 let app: Awaited<ReturnType<typeof buildApp>>;
 before(async () => {
   const model = Model.load(fileURLToPath(new URL("../models/best_model", import.meta.url)));
-  app = await buildApp({ model, logger: await createLogger("silent", () => {}) });
+  app = await buildApp(model, new Date(), testService(await createLogger("silent", () => {})));
 });
 after(() => app.close());
 

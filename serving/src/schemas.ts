@@ -39,17 +39,22 @@ export const PROBLEM_SCHEMA = {
 } as const;
 
 const PROBLEM_DESCRIPTIONS = {
-  400: "The body is empty or not valid JSON.",
+  400: "The body is empty, not valid JSON, or nested too deeply.",
+  401: "No key, or one that is not known here.",
+  403: "The key may not do this.",
+  408: "The body took too long to arrive.",
   413: "The body is too large.",
-  415: "The body is not declared as application/json, or encoded in another way than UTF-8.",
+  415: "The body is not declared as what the route takes, or encoded in another way than UTF-8.",
   422: "The body or the query breaks the schema; `errors` names every fault.",
+  429: "Too many requests with this key; `retry-after` says when to come again.",
   500: "The service failed.",
+  503: "There is no room to keep this; send it again later.",
 } as const;
 
-type ProblemStatus = keyof typeof PROBLEM_DESCRIPTIONS;
+export type ProblemStatus = keyof typeof PROBLEM_DESCRIPTIONS;
 
 /** The `response` entries of a route that can fail with these statuses. */
-export function problemResponses(...statuses: readonly ProblemStatus[]): Record<number, object> {
+export function problemResponses(statuses: readonly ProblemStatus[]): Record<number, object> {
   return Object.fromEntries(
     statuses.map((status) => [
       status,

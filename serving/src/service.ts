@@ -1,65 +1,100 @@
 /**
  * The process: environment, model, port, signals, exit codes.
  *
- *     0 stopped on a signal · 1 a bug, or a log that cannot be written · 2 wrong environment, unusable model or port
+ *     0 stopped on a signal · 1 a bug, or a log that cannot be written · 2 wrong environment, unusable model, port or folder
  *
- * A second signal ends it at once.
+ * SIGTERM and SIGINT stop it without losing a request or a record; a second one ends it at once. SIGHUP takes the model that
+ * is in the directory now. With WEB_CONCURRENCY above 1 this process answers nothing itself: see `workers.ts`.
  */
+import cluster from "node:cluster";
+import type { Server } from "node:http";
 import type { AddressInfo } from "node:net";
-import { ChurnError, Model } from "@churn/contract";
-import type { FastifyInstance } from "fastify";
+import { ChurnError } from "@churn/contract";
 import { destination, type Logger, pino } from "pino";
-import { buildApp } from "./app.ts";
+import { SAFE_KEY_LENGTH } from "./api-keys.ts";
+import type { Service } from "./app.ts";
 import { type Config, readConfig } from "./config.ts";
+import { createHttpServer } from "./http-server.ts";
+import { LiveModel } from "./live-model.ts";
 import { createLogger, LOG_BASE } from "./logger.ts";
+import { exposition, Metrics, type MetricsSnapshot, traffic } from "./metrics.ts";
+import { Peers } from "./peers.ts";
 import { Drain } from "./plugins/draining.ts";
+import { onStopSignal } from "./signals.ts";
 import { stopGracefully } from "./stop.ts";
-
-/** Signal → the exit code a shell gives it (128 + its number). */
-const STOP_SIGNALS = { SIGTERM: 143, SIGINT: 130 } as const;
-
-/** npm passes a terminal's Ctrl-C on to a process that has had it already: so near, it is the same one. */
-const SAME_SIGNAL_MS = 250;
+import { Recorder } from "./store/recorder.ts";
+import { superviseWorkers } from "./workers.ts";
 
 async function main(): Promise<void> {
   const config = readConfig(process.env);
   const logger = await createLogger(config.logLevel, (cause) => {
-    fail(
-      new ChurnError("CHURN_ERR_SERVICE_LOG", `standard output: the log cannot be written: ${cause.message}`, {
-        cause,
-      }),
-    );
+    const message = `standard output: the log cannot be written: ${cause.message}`;
+    fail(new ChurnError("CHURN_ERR_SERVICE_LOG", message, { cause }));
   });
-  const model = loadModel(config.modelDirectory, logger);
-  const drain = new Drain();
-  const app = await buildApp({ model, logger, drain });
-  stopOnSignal(app, drain, logger);
-  await listen(app, config, logger);
+  if (config.workers > 1 && cluster.isPrimary) superviseWorkers(config.workers, logger);
+  else await serve(config, logger);
 }
 
-function loadModel(directory: string, logger: Logger): Model {
-  const start = performance.now();
-  const model = Model.load(directory);
-  const { version, contentSha256, forest } = model.manifest;
-  const durationMs = Math.round(performance.now() - start);
-  const facts = { modelVersion: version, modelSha256: contentSha256, nNodes: forest.nNodes, durationMs };
-  logger.info({ event: "model.loaded", directory, ...facts }, "model loaded");
-  return model;
-}
-
-async function listen(app: FastifyInstance, { host, port }: Config, logger: Logger): Promise<void> {
-  try {
-    const url = await app.listen({ host, port });
-    const facts = {
-      host,
-      port: (app.server.address() as AddressInfo).port,
-      url,
-      durationMs: Math.round(performance.now()), // since the process began
-    };
-    logger.info({ event: "service.listening", ...facts }, "service listening");
-  } catch (cause) {
-    throw listenFault(cause as NodeJS.ErrnoException, host, port);
+/** Answers requests until a signal comes. */
+async function serve(config: Config, logger: Logger): Promise<void> {
+  if (config.keys.weak > 0) {
+    const facts = { event: "keys.weak", keys: config.keys.weak, expectedLength: SAFE_KEY_LENGTH };
+    logger.warn(facts, "API keys are short enough to be guessed");
   }
+  const recorder = new Recorder(config.store, logger);
+  const service = createService(config, recorder, logger);
+  const live = await LiveModel.load(config.modelDirectory, service);
+  const server = createHttpServer(live.handle);
+  await listen(server, config, logger);
+  recorder.start(live.model.manifest.dataset.target.horizonDays); // after the first request can be answered
+  const unwatch = live.watch();
+  process.on("SIGHUP", () => void live.reload());
+  onStopSignal(async (signal) => {
+    unwatch();
+    await stopGracefully(server, service.drain, logger, { signal });
+    await recorder.close();
+    logger.info({ event: "service.stopped" }, "service stopped");
+  }, fail);
+}
+
+function createService(config: Config, recorder: Recorder, logger: Logger): Service {
+  const metrics = new Metrics();
+  metrics.watchDelivery(() => recorder.state);
+  const peers = new Peers({
+    metrics: () => metrics.snapshot(),
+    erase: (customerKey) => recorder.erase(customerKey as string, Date.now()),
+  });
+  const snapshots = async () => (await peers.ask("metrics")) as MetricsSnapshot[];
+  return {
+    logger,
+    drain: new Drain(),
+    keys: config.keys,
+    rateLimit: config.rateLimit,
+    hashSecret: config.store.hashSecret,
+    sink: recorder,
+    metrics,
+    startedAt: new Date(),
+    everybody: {
+      exposition: async () => exposition(await snapshots()),
+      traffic: async () => traffic(await snapshots()),
+      erase: async (customerKey) => (await peers.ask("erase", customerKey)).every((isNoted) => isNoted === true),
+    },
+  };
+}
+
+async function listen(server: Server, { host, port }: Config, logger: Logger): Promise<void> {
+  await new Promise<void>((resolve, reject) => {
+    server.once("error", (cause: NodeJS.ErrnoException) => reject(listenFault(cause, host, port)));
+    server.listen({ host, port }, resolve);
+  });
+  const { address, port: actual, family } = server.address() as AddressInfo;
+  const facts = {
+    host,
+    port: actual,
+    url: `http://${family === "IPv6" ? `[${address}]` : address}:${actual}`,
+    durationMs: Math.round(performance.now()), // since the process began
+  };
+  logger.info({ event: "service.listening", ...facts }, "service listening");
 }
 
 function listenFault(cause: NodeJS.ErrnoException, host: string, port: number): Error {
@@ -71,19 +106,6 @@ function listenFault(cause: NodeJS.ErrnoException, host: string, port: number): 
   };
   const message = messages[cause.code ?? ""];
   return message === undefined ? cause : new ChurnError("CHURN_ERR_SERVICE_START", message, { cause });
-}
-
-function stopOnSignal(app: FastifyInstance, drain: Drain, logger: Logger): void {
-  let first: number | undefined;
-  const onSignal = (signal: keyof typeof STOP_SIGNALS): void => {
-    if (first === undefined) {
-      first = performance.now();
-      stopGracefully(app, drain, logger, { signal }).then(() => process.exit(0), fail);
-    } else if (performance.now() - first > SAME_SIGNAL_MS) {
-      process.exit(STOP_SIGNALS[signal]);
-    }
-  };
-  for (const signal of Object.keys(STOP_SIGNALS) as (keyof typeof STOP_SIGNALS)[]) process.on(signal, onSignal);
 }
 
 /** One line on standard error: words on a terminal, JSON for a machine. A stack only for a bug. */

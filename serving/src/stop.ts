@@ -5,8 +5,8 @@
  *
  * Closing finishes what is in flight; a client that never finishes does not hold the process for ever.
  */
+import type { Server } from "node:http";
 import { setTimeout as sleep } from "node:timers/promises";
-import type { FastifyInstance } from "fastify";
 import type { Logger } from "pino";
 import type { Drain } from "./plugins/draining.ts";
 
@@ -21,7 +21,7 @@ const CLOSE_LIMIT_MS = 5_000;
 
 /** Resolves when every connection is closed. */
 export async function stopGracefully(
-  app: FastifyInstance,
+  server: Server,
   drain: Drain,
   logger: Logger,
   { drainDelayMs = DRAIN_DELAY_MS, signal }: { readonly drainDelayMs?: number; readonly signal?: string } = {},
@@ -30,8 +30,8 @@ export async function stopGracefully(
   drain.begin();
   logger.info({ event: "service.draining", signal, drainDelayMs }, "service draining");
   await sleep(drainDelayMs);
-  const cutOff = setTimeout(() => app.server.closeAllConnections(), CLOSE_LIMIT_MS);
-  await app.close();
+  const cutOff = setTimeout(() => server.closeAllConnections(), CLOSE_LIMIT_MS);
+  await new Promise((resolve) => server.close(resolve));
   clearTimeout(cutOff);
-  logger.info({ event: "service.stopped", durationMs: Math.round(performance.now() - start) }, "service stopped");
+  logger.info({ event: "service.closed", durationMs: Math.round(performance.now() - start) }, "connections closed");
 }

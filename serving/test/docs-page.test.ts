@@ -1,6 +1,7 @@
 import assert from "node:assert/strict";
 import { after, before, test } from "node:test";
 import { requestSchema } from "@churn/contract";
+import { ApiKeys } from "../src/api-keys.ts";
 import { buildTestApp, type TestApp } from "./test-app.ts";
 import { GYM, MEMBER } from "./tiny-model.ts";
 
@@ -16,7 +17,17 @@ test("the OpenAPI document is 3.1 and describes every route that is meant for ca
   const document = await openApi();
   assert.match(document.openapi, /^3\.1\./);
   assert.equal(document.info.version, service.model.manifest.version);
-  assert.deepEqual(Object.keys(document.paths).sort(), ["/", "/health/live", "/health/ready", "/model", "/predict"]);
+  assert.deepEqual(Object.keys(document.paths).sort(), [
+    "/",
+    "/erasures",
+    "/health/live",
+    "/health/ready",
+    "/metrics",
+    "/model",
+    "/outcomes",
+    "/predict",
+    "/predict/batch",
+  ]);
 });
 
 test("the request schema is the data set's own", async () => {
@@ -54,7 +65,7 @@ test("every operation has an id of its own, a tag that is explained, and a summa
 test("/predict documents its answer and every problem document", async () => {
   const { paths, components } = await openApi();
   const { responses } = paths["/predict"].post;
-  assert.deepEqual(Object.keys(responses), ["200", "400", "413", "415", "422", "500"]);
+  assert.deepEqual(Object.keys(responses), ["200", "400", "408", "413", "415", "422", "500"]);
   assert.deepEqual(Object.keys(responses[200].content["application/json"].schema.properties).sort(), [
     "base_value",
     "churn_prediction",
@@ -67,12 +78,50 @@ test("/predict documents its answer and every problem document", async () => {
     "threshold",
     "warnings",
   ]);
-  for (const status of [400, 413, 415, 422, 500]) {
+  for (const status of [400, 408, 413, 415, 422, 500]) {
     assert.deepEqual(responses[status].content["application/problem+json"].schema, {
       $ref: "#/components/schemas/Problem",
     });
   }
   assert.deepEqual(Object.keys(components.schemas), ["Problem"]);
+});
+
+test("a service with keys and a limit says where they count, and what happens without", async () => {
+  const { app } = await buildTestApp({}, { keys: ApiKeys.parse("predict:one-key"), rateLimit: 100 });
+  const { paths, components } = (
+    await app.inject({ url: "/docs/json", headers: { authorization: "Bearer one-key" } })
+  ).json();
+
+  assert.deepEqual(components.securitySchemes.key.scheme, "bearer");
+  for (const [path, operations] of Object.entries<Record<string, Operation>>(paths)) {
+    for (const { security, responses } of Object.values(operations)) {
+      const isFree = path === "/" || path.startsWith("/health");
+      assert.deepEqual(security, isFree ? [] : [{ key: [] }], path);
+      for (const status of ["401", "403", "429"]) assert.equal(status in responses, !isFree, `${path} ${status}`);
+    }
+  }
+});
+
+test("the examples of every body work", async () => {
+  const { paths } = await openApi();
+  let count = 0;
+  for (const [url, { post }] of Object.entries<{ post?: Operation }>(paths)) {
+    for (const [type, { example, examples = {} }] of Object.entries(post?.requestBody.content ?? {})) {
+      for (const payload of [example, ...Object.values(examples).map(({ value }) => value)]) {
+        if (payload === undefined) continue;
+        const body = typeof payload === "string" ? payload : JSON.stringify(payload);
+        const { statusCode } = await service.app.inject({
+          method: "POST",
+          url,
+          payload: body,
+          headers: { "content-type": type },
+        });
+        assert(statusCode === 200 || statusCode === 202, `${url} ${type}: ${statusCode}`);
+        count += 1;
+      }
+    }
+  }
+  assert.equal(count, 6);
 });
 
 test("the page and what it loads name no other host", async () => {
@@ -103,4 +152,11 @@ interface Operation {
   readonly operationId: string;
   readonly tags: readonly string[];
   readonly summary: string;
+  readonly security: readonly object[];
+  readonly responses: Readonly<Record<string, object>>;
+  readonly requestBody: {
+    readonly content: Readonly<
+      Record<string, { readonly example?: unknown; readonly examples?: Readonly<Record<string, { value: unknown }>> }>
+    >;
+  };
 }

@@ -1,9 +1,12 @@
 import assert from "node:assert/strict";
-import { Agent, get, type IncomingMessage, request } from "node:http";
+import { once } from "node:events";
+import { Agent, get, type IncomingMessage, request, type Server } from "node:http";
+import type { AddressInfo } from "node:net";
 import { test } from "node:test";
 import { setTimeout as sleep } from "node:timers/promises";
+import { createHttpServer } from "../src/http-server.ts";
 import { stopGracefully } from "../src/stop.ts";
-import { buildTestApp } from "./test-app.ts";
+import { buildTestApp, type TestApp } from "./test-app.ts";
 import { MEMBER } from "./tiny-model.ts";
 
 const answer = (url: string, agent?: Agent): Promise<IncomingMessage> =>
@@ -11,13 +14,21 @@ const answer = (url: string, agent?: Agent): Promise<IncomingMessage> =>
     get(url, { agent }, (response) => resolve(response.resume())).on("error", reject);
   });
 
+async function listen({ app }: TestApp): Promise<{ server: Server; url: string }> {
+  const server = createHttpServer(app.routing);
+  server.listen(0, "127.0.0.1");
+  await once(server, "listening");
+  return { server, url: `http://127.0.0.1:${(server.address() as AddressInfo).port}` };
+}
+
 test("a service that is stopping is not ready, still answers, and asks clients to leave", async () => {
-  const { app, drain, logger, logs } = await buildTestApp();
-  const url = await app.listen({ port: 0, host: "127.0.0.1" });
+  const service = await buildTestApp();
+  const { drain, logger, logs } = service;
+  const { server, url } = await listen(service);
   const agent = new Agent({ keepAlive: true, maxSockets: 1 });
   assert.equal((await answer(`${url}/health/ready`, agent)).headers.connection, "keep-alive");
 
-  const stopped = stopGracefully(app, drain, logger, { drainDelayMs: 1000 });
+  const stopped = stopGracefully(server, drain, logger, { drainDelayMs: 1000 });
   const ready = await answer(`${url}/health/ready`, agent);
   const others = await Promise.all(["/", "/health/live", "/nope", "/docs"].map((path) => answer(`${url}${path}`)));
 
@@ -31,13 +42,14 @@ test("a service that is stopping is not ready, still answers, and asks clients t
   await assert.rejects(answer(url), { code: "ECONNREFUSED" });
   assert.deepEqual(
     logs.map(({ event }) => event),
-    ["service.draining", "request.failed", "service.stopped"],
+    ["service.draining", "request.failed", "service.closed"],
   );
 });
 
 test("a request whose body is still on its way is answered before the service ends", async () => {
-  const { app, drain, logger } = await buildTestApp();
-  const url = await app.listen({ port: 0, host: "127.0.0.1" });
+  const service = await buildTestApp();
+  const { drain, logger } = service;
+  const { server, url } = await listen(service);
   const body = JSON.stringify(MEMBER);
   const headers = { "content-type": "application/json", "content-length": body.length };
 
@@ -48,7 +60,7 @@ test("a request whose body is still on its way is answered before the service en
     sleep(100).then(() => slow.end(body.slice(10)));
   });
   await sleep(20);
-  await stopGracefully(app, drain, logger, { drainDelayMs: 20 });
+  await stopGracefully(server, drain, logger, { drainDelayMs: 20 });
 
   const { statusCode, headers: got } = await answered;
   assert.equal(statusCode, 200);

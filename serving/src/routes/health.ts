@@ -18,6 +18,7 @@ export function addHealthRoutes(app: FastifyInstance, modelVersion: string, drai
   app.get(
     "/",
     {
+      config: { rateLimit: false },
       schema: {
         operationId: "getHealth",
         tags: TAGS,
@@ -35,6 +36,7 @@ export function addHealthRoutes(app: FastifyInstance, modelVersion: string, drai
   app.get(
     "/health/live",
     {
+      config: { rateLimit: false },
       schema: {
         operationId: "getLiveness",
         tags: TAGS,
@@ -47,6 +49,7 @@ export function addHealthRoutes(app: FastifyInstance, modelVersion: string, drai
   app.get(
     "/health/ready",
     {
+      config: { rateLimit: false },
       schema: {
         operationId: "getReadiness",
         tags: TAGS,

@@ -4,9 +4,9 @@
  * Left out: the reference distributions (large, for drift reports) and the names of the training files
  * (paths of another machine are nobody's business here).
  */
-import type { ConfusionMatrix, Lineage, ModelManifest } from "@churn/contract";
+import { type ConfusionMatrix, type Lineage, type Model, requestSchema } from "@churn/contract";
 import type { FastifyInstance } from "fastify";
-import { objectSchema, problemResponses, recordSchema } from "../schemas.ts";
+import { objectSchema, recordSchema } from "../schemas.ts";
 
 const TEXT = { type: "string" };
 const TEXT_OR_NULL = { type: ["string", "null"] };
@@ -41,6 +41,12 @@ const MODEL_SCHEMA = objectSchema(
       description: "The same metrics of other predictors, such as the base rate.",
     },
     threshold: objectSchema({ value: NUMBER, method: TEXT, reason: TEXT }),
+    request_schema: {
+      type: "object",
+      additionalProperties: true,
+      description: "JSON Schema of a customer, as POST /predict takes it.",
+    },
+    card: { ...TEXT, description: "The model card, in Markdown." },
     lineage: objectSchema({
       data: objectSchema({ sha256: TEXT, rows: INTEGER, training_rows: INTEGER }),
       seed: INTEGER,
@@ -59,23 +65,24 @@ const MODEL_SCHEMA = objectSchema(
   { description: "The model." },
 );
 
-export function addModelRoute(app: FastifyInstance, manifest: ModelManifest): void {
-  const description = describeModel(manifest);
+export function addModelRoute(app: FastifyInstance, model: Model): void {
+  const description = describeModel(model);
   app.get(
     "/model",
     {
+      config: { scopes: [], failures: [] },
       schema: {
         operationId: "getModel",
         tags: ["model"],
         summary: "What is being served: features, metrics, threshold, lineage",
-        response: { 200: MODEL_SCHEMA, ...problemResponses(500) },
+        response: { 200: MODEL_SCHEMA },
       },
     },
     () => description,
   );
 }
 
-function describeModel(manifest: ModelManifest) {
+function describeModel({ manifest, card }: Model) {
   const { name, version, contentSha256, dataset, features, metrics, confusionMatrix, baselines } = manifest;
   const { threshold, lineage } = manifest;
   return {
@@ -88,6 +95,8 @@ function describeModel(manifest: ModelManifest) {
     confusion_matrix: describeConfusion(confusionMatrix),
     baselines,
     threshold,
+    request_schema: requestSchema(dataset),
+    card,
     lineage: { ...describeLineage(lineage), content_sha256: contentSha256 },
   };
 }

@@ -4,42 +4,15 @@
  * The body's schema comes from the model's own dataset specification. The answer's probability is the full
  * double, so that it can be compared bit for bit with batch scoring.
  */
-import { randomUUIDv7 } from "node:crypto";
-import {
-  MOST_REASONS,
-  type Model,
-  type Reason,
-  ReasonFinder,
-  type RequestReader,
-  type Row,
-  requestSchema,
-  type Warning,
-} from "@churn/contract";
-import { errorCodes, type FastifyInstance } from "fastify";
+import { MOST_REASONS, type Reason, requestSchema, type Warning } from "@churn/contract";
+import { errorCodes, type FastifyInstance, type FastifyReply, type FastifyRequest } from "fastify";
 import type { Logger } from "pino";
-import { objectSchema, problemResponses } from "../schemas.ts";
+import { contextFacts } from "../plugins/request-context.ts";
+import type { Customer, Explained, Prediction, Predictor } from "../predictor.ts";
+import { objectSchema } from "../schemas.ts";
 
 /** A customer of a hundred columns takes a tenth of this. */
 export const BODY_LIMIT_BYTES = 64 * 1024;
-
-/** The answer, by its wire names. */
-interface Prediction {
-  readonly churn_prediction: 0 | 1;
-  readonly churn_probability: number;
-  readonly prediction_id: string;
-  readonly threshold: number;
-  readonly model_version: string;
-  /** Only when there are any. */
-  readonly warnings?: readonly Warning[];
-}
-
-/** What `?explain=true` adds, by its wire names. */
-interface Explained {
-  readonly reasons: readonly Reason[];
-  readonly base_value: number;
-  readonly other_contributions: number;
-  readonly forest_score: number;
-}
 
 /** The query, by its wire names. */
 interface Query {
@@ -78,7 +51,7 @@ const REASON_SCHEMA = {
   } satisfies Record<keyof Reason, object>,
 };
 
-const PREDICTION_SCHEMA = {
+export const PREDICTION_SCHEMA = {
   description: "The prediction.",
   type: "object",
   required: ["churn_prediction", "churn_probability", "prediction_id", "threshold", "model_version"],
@@ -107,75 +80,45 @@ const PREDICTION_SCHEMA = {
   } satisfies Record<keyof Prediction | keyof Explained, object>,
 };
 
-declare module "fastify" {
-  interface FastifyRequest {
-    /** When the request's headers had arrived, on the clock of `performance.now()`. */
-    startedAt: number;
-  }
-}
-
-export function addPredictRoute(app: FastifyInstance, model: Model, reader: RequestReader, logger: Logger): void {
-  const { version, threshold, dataset, inputExample } = model.manifest;
-  const reasonFinder = new ReasonFinder(model);
-
-  const explain = (row: Row): Explained => {
-    const { reasons, baseValue, otherContributions, score } = reasonFinder.find(row);
-    return { reasons, base_value: baseValue, other_contributions: otherContributions, forest_score: score };
-  };
-
-  const predict = (customer: Readonly<Record<string, unknown>>, isExplained: boolean): Prediction => {
-    const { row, warnings } = reader.read(customer);
-    const probability = model.predictRow(row);
-    return {
-      churn_prediction: model.decide(probability),
-      churn_probability: probability,
-      prediction_id: randomUUIDv7(),
-      threshold: threshold.value,
-      model_version: version,
-      ...(warnings.length > 0 && { warnings }),
-      ...(isExplained && explain(row)),
-    };
-  };
-
-  app.decorateRequest("startedAt", 0);
-  app.post<{ Body: Readonly<Record<string, unknown>>; Querystring: Query }>(
+export function addPredictRoute(app: FastifyInstance, predictor: Predictor, logger: Logger): void {
+  const { version, dataset, inputExample } = predictor.model.manifest;
+  app.post<{ Body: Customer; Querystring: Query }>(
     "/predict",
     {
       bodyLimit: BODY_LIMIT_BYTES,
+      config: { scopes: ["predict"], failures: [400, 408, 413, 415, 422] },
       schema: {
         operationId: "predict",
         tags: ["prediction"],
         summary: "Score one customer",
         querystring: QUERY_SCHEMA,
         body: { ...requestSchema(dataset), examples: [inputExample] },
-        response: { 200: PREDICTION_SCHEMA, ...problemResponses(400, 413, 415, 422, 500) },
+        response: { 200: PREDICTION_SCHEMA },
       },
-      onRequest: (request, _reply, done) => {
-        request.startedAt = performance.now();
-        done();
-      },
-      preValidation: (request, _reply, done) => {
-        // Without a body and its content type, no reader has run that could have said so.
-        done(request.body === undefined ? new errorCodes.FST_ERR_CTP_EMPTY_JSON_BODY() : undefined);
-      },
+      preValidation: refuseNothing,
     },
-    (request) => {
+    (request, reply) => {
       const isExplained = request.query.explain === "true";
-      const prediction = predict(request.body, isExplained);
+      const prediction = predictor.predict(request.body, isExplained);
       logger.info(
         {
           event: "predict.served",
-          reqId: request.id,
+          ...contextFacts(request),
           modelVersion: version,
           predictionId: prediction.prediction_id,
           decision: prediction.churn_prediction,
           warnings: prediction.warnings?.length ?? 0,
           ...(isExplained && { explained: true }),
-          durationMs: Math.round((performance.now() - request.startedAt) * 1000) / 1000,
+          durationMs: Math.round(reply.elapsedTime * 1000) / 1000,
         },
         "prediction served",
       );
       return prediction;
     },
   );
+}
+
+/** A hook for routes that need a body: without one, and its content type, no reader has run that could have said so. */
+export function refuseNothing(request: FastifyRequest, _reply: FastifyReply, done: (error?: Error) => void): void {
+  done(request.body === undefined ? new errorCodes.FST_ERR_CTP_EMPTY_JSON_BODY() : undefined);
 }
