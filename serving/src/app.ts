@@ -79,7 +79,7 @@ export async function buildApp(model: Model, loadedAt: Date, service: Service): 
   addRequestMetrics(app, metrics);
   addErrorHandler(app, handleError);
   addConnectionClose(app, drain);
-  await addSecurityHeaders(app);
+  addSecurityHeaders(app);
   addAuthentication(app, keys);
   await addRateLimit(app, service.rateLimit);
   addBodyLimits(app);

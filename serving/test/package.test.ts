@@ -9,7 +9,6 @@ const manifest = (room: string) =>
 test("serving depends on exactly these packages", () => {
   const names = [
     "@churn/contract",
-    "@fastify/helmet",
     "@fastify/rate-limit",
     "@fastify/swagger",
     "@fastify/swagger-ui",

@@ -1,4 +1,5 @@
 /** The thread of `Delivery`: messages in, messages out. `recorder.ts` is its other end. */
+import { constants, setPriority } from "node:os";
 import { type MessagePort, parentPort, workerData } from "node:worker_threads";
 import { Delivery, type DeliveryReport } from "./delivery.ts";
 import { openStore, type RecentPrediction, type StoreSummary } from "./prediction-store.ts";
@@ -33,6 +34,9 @@ export type FromDelivery =
       readonly message: string;
     }
   | { readonly kind: "view"; readonly id: number; readonly view?: StoreView; readonly error?: string };
+
+/** Answers come first: where the processor is short, this thread waits (on Linux priorities are a thread's own). */
+if (process.platform === "linux") setPriority(constants.priority.PRIORITY_LOW);
 
 const port = parentPort as MessagePort;
 const { storeUrl, horizonDays, spoolDirectory, folder, retentionDays } = workerData as DeliverySettings;

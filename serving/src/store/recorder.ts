@@ -15,6 +15,7 @@ import type { Logger } from "pino";
 import type { StoreConfig } from "../config.ts";
 import type { DeliveryReport } from "./delivery.ts";
 import type { DeliverySettings, FromDelivery, StoreView, ToDelivery } from "./delivery-worker.ts";
+import { RecordBuffer } from "./record-buffer.ts";
 import { type Slot, takeSlot } from "./slots.ts";
 import { SpoolReader, SpoolWriter, spoolBytes } from "./spool.ts";
 
@@ -79,9 +80,8 @@ export class Recorder implements RecordSink {
   readonly #logger: Logger;
   readonly #slot: Slot;
   readonly #writer: SpoolWriter;
-  #memory: string[] = [];
-  #memoryBytes = 0;
-  #firstAt: number | undefined; // when the oldest record in memory came
+  #filling = new RecordBuffer(MEMORY_LIMIT_BYTES);
+  #writing = new RecordBuffer(MEMORY_LIMIT_BYTES); // on its way to disk; again, when the disk did not take it
   #flushing: Promise<boolean> | undefined;
   #timer: NodeJS.Timeout | undefined;
   #recorded: number; // since the delivery thread began, and what it finds in the own spool
@@ -133,27 +133,23 @@ export class Recorder implements RecordSink {
   }
 
   record(record: LogRecord): void {
-    const line = JSON.stringify(record);
-    const size = line.length + 1; // near enough: a limit, not a measure
-    if (this.#memoryBytes + size > MEMORY_LIMIT_BYTES || this.#bytesOnDisk() + size > this.#config.spoolLimitBytes) {
+    const hasRoom = this.#bytesOnDisk() + this.#bytesInMemory() < this.#config.spoolLimitBytes;
+    if (!hasRoom || !this.#filling.add(record, Date.now())) {
       this.#drop(1);
       return;
     }
-    this.#memory.push(line);
-    this.#memoryBytes += size;
     this.#recorded += 1;
-    this.#firstAt ??= Date.now();
-    this.#timer ??= setTimeout(() => void this.#flush(), FLUSH_INTERVAL_MS);
+    this.#flushIn(FLUSH_INTERVAL_MS);
   }
 
   async flushed(): Promise<boolean> {
     const before = this.#dropped;
-    if (this.#flushing !== undefined) await this.#flushing; // it may have begun before the last record
-    return (await this.#flush()) && this.#dropped === before;
+    while (this.#bytesInMemory() > 0) if (!(await this.#flush())) return false;
+    return this.#dropped === before;
   }
 
   async caughtUp(): Promise<void> {
-    while (this.#report.isUp && this.#bytesOnDisk() + this.#memoryBytes > this.#config.spoolLimitBytes / 4) {
+    while (this.#report.isUp && this.#bytesOnDisk() + this.#bytesInMemory() > this.#config.spoolLimitBytes / 4) {
       await sleep(FLUSH_INTERVAL_MS);
     }
   }
@@ -193,7 +189,7 @@ export class Recorder implements RecordSink {
     const total = (field: "delivered" | "rejected" | "failures" | "found"): number =>
       this.#past[field] + this.#report[field];
     const waiting = Math.max(0, this.#recorded + this.#report.found - this.#report.delivered - this.#report.rejected);
-    const since = oldestAt ?? this.#firstAt;
+    const since = oldestAt ?? this.#writing.firstAt ?? this.#filling.firstAt;
     return {
       isUp,
       lagSeconds: waiting === 0 || since === undefined ? 0 : Math.max(0, Date.now() - since) / 1000,
@@ -210,7 +206,7 @@ export class Recorder implements RecordSink {
   async close(limitMs: number = STOP_LIMIT_MS): Promise<void> {
     this.#isClosing = true;
     const isOnDisk = await this.flushed();
-    if (!isOnDisk) this.#drop(this.#memory.length);
+    if (!isOnDisk) this.#drop(this.#writing.count + this.#filling.count);
     await this.#writer.close().catch(() => {});
     const worker = this.#worker;
     if (worker !== undefined) {
@@ -225,11 +221,22 @@ export class Recorder implements RecordSink {
     this.#slot.release();
   }
 
+  #bytesInMemory(): number {
+    return this.#writing.length + this.#filling.length;
+  }
+
   #bytesOnDisk(): number {
     return this.#writtenBytes - this.#past.freedBytes - this.#report.freedBytes;
   }
 
-  /** @returns Whether memory is empty: all of it is on disk. */
+  #flushIn(milliseconds: number): void {
+    this.#timer ??= setTimeout(() => {
+      this.#timer = undefined; // a flush that is under way asks for the next one itself
+      void this.#flush();
+    }, milliseconds);
+  }
+
+  /** @returns Whether what was in memory is on disk. */
   #flush(): Promise<boolean> {
     this.#flushing ??= this.#write().finally(() => {
       this.#flushing = undefined;
@@ -240,26 +247,18 @@ export class Recorder implements RecordSink {
   async #write(): Promise<boolean> {
     clearTimeout(this.#timer);
     this.#timer = undefined;
-    if (this.#memory.length === 0) return true;
-    const lines = this.#memory;
-    const firstAt = this.#firstAt;
-    const content = Buffer.from(`${lines.join("\n")}\n`);
-    const size = this.#memoryBytes;
-    this.#memory = [];
-    this.#firstAt = undefined;
+    if (this.#writing.length === 0) [this.#writing, this.#filling] = [this.#filling, this.#writing];
     try {
-      await this.#writer.append(content);
+      await this.#writer.append(this.#writing.content);
     } catch (error) {
-      this.#memory = [...lines, ...this.#memory];
-      this.#firstAt = firstAt;
       this.#complain("spool.unwritable", { detail: (error as Error).message }, "spool cannot be written");
-      this.#timer ??= setTimeout(() => void this.#flush(), RETRY_MS);
+      this.#flushIn(RETRY_MS);
       return false;
     }
-    this.#memoryBytes -= size;
-    this.#writtenBytes += content.length;
+    this.#writtenBytes += this.#writing.length;
+    this.#writing.clear();
     this.#tell({ kind: "wake" });
-    if (this.#memory.length > 0) this.#timer ??= setTimeout(() => void this.#flush(), FLUSH_INTERVAL_MS);
+    if (this.#filling.length > 0) this.#flushIn(FLUSH_INTERVAL_MS);
     return true;
   }
 
@@ -306,7 +305,7 @@ export class Recorder implements RecordSink {
       freedBytes: this.#past.freedBytes + freedBytes,
     };
     this.#report = NOTHING_YET;
-    this.#recorded = new SpoolReader(this.#slot.folder).count() + this.#memory.length;
+    this.#recorded = new SpoolReader(this.#slot.folder).count() + this.#writing.count + this.#filling.count;
     setTimeout(() => this.start(horizonDays), RETRY_MS).unref();
   }
 }

@@ -8,7 +8,18 @@
  * process, not of the machine: it is not forced to the disk. After a crash up to one segment is delivered again, which
  * the store's ids make harmless.
  */
-import { readdirSync, readFileSync, renameSync, rmSync, statSync, writeFileSync } from "node:fs";
+import {
+  closeSync,
+  fstatSync,
+  openSync,
+  readdirSync,
+  readFileSync,
+  readSync,
+  renameSync,
+  rmSync,
+  statSync,
+  writeFileSync,
+} from "node:fs";
 import { type FileHandle, open } from "node:fs/promises";
 import { join } from "node:path";
 import { type LogRecord, makeFolders } from "@churn/contract";
@@ -143,7 +154,7 @@ export class SpoolReader {
     this.#segment ??= segmentsOf(this.#folder)[0];
     if (this.#segment === undefined) return undefined;
     if (!this.#content.includes(NEWLINE)) {
-      this.#content = readFileSync(segmentPath(this.#folder, this.#segment)).subarray(this.#position);
+      this.#content = readFrom(segmentPath(this.#folder, this.#segment), this.#position);
     }
     const records: LogRecord[] = [];
     let broken = 0;
@@ -163,14 +174,9 @@ export class SpoolReader {
     const current = this.#segment;
     if (current === undefined || (segmentsOf(this.#folder).at(-1) ?? 0) <= current) return false;
     const path = segmentPath(this.#folder, current);
-    const { size } = statSync(path);
-    const whole = readFileSync(path).lastIndexOf(NEWLINE) + 1;
-    if (this.#position < whole) {
-      this.#content = Buffer.alloc(0);
-      return true; // lines came between looking and asking
-    }
+    if (readFrom(path, this.#position).includes(NEWLINE)) return true; // lines came between looking and asking
+    this.freedBytes += statSync(path).size;
     rmSync(path);
-    this.freedBytes += size;
     this.#segment = undefined;
     this.#rewind();
     return true;
@@ -186,6 +192,17 @@ export class SpoolReader {
     for (const number of segmentsOf(this.#folder)) rmSync(segmentPath(this.#folder, number));
     this.#segment = undefined;
     this.#rewind();
+  }
+}
+
+function readFrom(path: string, position: number): Buffer {
+  const file = openSync(path, "r");
+  try {
+    const content = Buffer.allocUnsafe(fstatSync(file).size - position);
+    const length = readSync(file, content, 0, content.length, position);
+    return content.subarray(0, length);
+  } finally {
+    closeSync(file);
   }
 }
 
