@@ -1,0 +1,33 @@
+/** Whether predictions reach the store, and what waits in front of it. */
+import type { Html } from "./html.ts";
+import { alarm, facts, section } from "./sections.ts";
+import { count, counted, duration } from "./words.ts";
+
+export interface DeliveryState {
+  readonly isUp: boolean;
+  /** Age of the oldest record that is not in the store yet. */
+  readonly lagSeconds: number;
+  /** Records that wait on disk. */
+  readonly waiting: number;
+  /** Records that are lost, as there was no room left to wait. */
+  readonly dropped: number;
+}
+
+export function deliverySection({ isUp, lagSeconds, waiting, dropped }: DeliveryState): Html {
+  const alarms = [
+    ...(isUp ? [] : [alarm("The store takes no records at the moment. They wait on disk and are delivered later.")]),
+    ...(dropped > 0 ? [alarm(`Lost for want of room to wait: ${counted(dropped, "record")}.`)] : []),
+  ];
+  return section(
+    "store",
+    "Prediction store",
+    "Do predictions and outcomes reach the store?",
+    ...alarms,
+    facts(
+      ["State", isUp ? "up" : "away"],
+      ["Oldest record that waits", waiting === 0 && lagSeconds === 0 ? "none" : duration(lagSeconds)],
+      ["Records that wait", count(waiting)],
+      ["Records lost", count(dropped)],
+    ),
+  );
+}
