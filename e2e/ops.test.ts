@@ -9,6 +9,8 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { after, describe, test } from "node:test";
 import { fileURLToPath } from "node:url";
+import { createLogger } from "../serving/src/logger.ts";
+import { testService } from "../serving/test/test-app.ts";
 import { decodeYaml } from "../training/src/mlflow/yaml.ts";
 
 const ROOT = fileURLToPath(new URL("..", import.meta.url));
@@ -18,32 +20,17 @@ const ALERT_TESTS = ["prometheus-alerts.test.yml", "prometheus-alerts.days.test.
 const hasPromtool = spawnSync("promtool", ["--version"]).status === 0;
 const skip = !hasPromtool && process.env.CHURN_REQUIRE_ALL !== "1" && "no promtool (Debian: prometheus)";
 
-/** What the service exposes, and what Prometheus itself adds; a histogram has three series. */
-const METRICS: ReadonlySet<string> = new Set([
-  ...["bucket", "count", "sum"].map((suffix) => `churn_http_request_duration_seconds_${suffix}`),
-  ...["bucket", "count", "sum"].map((suffix) => `churn_prediction_score_${suffix}`),
-  "churn_predictions_total",
-  "churn_unknown_levels_total",
-  "churn_missing_fields_total",
-  "churn_outcomes_total",
-  "churn_model_info",
-  "churn_model_loaded_timestamp_seconds",
-  "churn_model_reload_failures_total",
-  "churn_store_up",
-  "churn_store_lag_seconds",
-  "churn_store_records_total",
-  "churn_store_failures_total",
-  "churn_spool_records",
-  "churn_spool_bytes",
-  "churn_spool_limit_bytes",
-  "churn_records_dropped_total",
-  "nodejs_eventloop_lag_p99_seconds",
-  "nodejs_heap_size_used_bytes",
-  "process_cpu_seconds_total",
-  "process_resident_memory_bytes",
-  "process_start_time_seconds",
-  "up",
-]);
+/** Every series that the service exposes, and the one that Prometheus makes itself. */
+const METRICS = await exposedSeries();
+
+async function exposedSeries(): Promise<ReadonlySet<string>> {
+  const service = testService(await createLogger("silent", () => {}));
+  const types = [...(await service.everybody.exposition()).matchAll(/^# TYPE (\S+) (\S+)$/gm)];
+  const series = types.flatMap(([, name, type]) =>
+    type === "histogram" ? ["bucket", "count", "sum"].map((suffix) => `${name}_${suffix}`) : [name],
+  );
+  return new Set([...series, "up"]);
+}
 
 interface Rule {
   readonly alert?: string;

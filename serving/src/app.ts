@@ -22,6 +22,7 @@ import { addSecurityHeaders } from "./plugins/security-headers.ts";
 import { Predictor } from "./predictor.ts";
 import { schemaBroken } from "./problems.ts";
 import { addBatchRoute } from "./routes/batch.ts";
+import { addDashboard } from "./routes/dashboard.ts";
 import { addErasuresRoute } from "./routes/erasures.ts";
 import { addHealthRoutes } from "./routes/health.ts";
 import { addMetricsRoute } from "./routes/metrics.ts";
@@ -52,6 +53,11 @@ export interface Service {
     erase(customerKey: string): Promise<boolean>;
   };
 }
+
+/** What the dashboard looks back on: long enough for outcomes to have come. */
+const DASHBOARD_DAYS = 90;
+const DASHBOARD_PREDICTIONS = 10;
+const DAY_MS = 86_400_000;
 
 /** Builds the service around a model, warmed up and ready for requests (or to be injected into). */
 export async function buildApp(model: Model, loadedAt: Date, service: Service): Promise<FastifyInstance> {
@@ -94,6 +100,16 @@ export async function buildApp(model: Model, loadedAt: Date, service: Service): 
   addOutcomesRoute(app, { sink, storedKey, metrics, logger });
   addErasuresRoute(app, (key) => everybody.erase(storedKey(key)), logger);
   addMetricsRoute(app, everybody.exposition);
+  await addDashboard(app, {
+    model,
+    reader: predictor.reader,
+    reasonFinder: predictor.reasonFinder,
+    loadedAt,
+    startedAt: service.startedAt,
+    requests: everybody.traffic,
+    store: () => sink.view(Date.now() - DASHBOARD_DAYS * DAY_MS, DASHBOARD_PREDICTIONS),
+    delivery: () => sink.state,
+  });
   await app.ready();
   warmUp(model, predictor.reader);
   metrics.setModel(model.manifest, loadedAt);

@@ -16,6 +16,7 @@ const LATENCY_BUCKETS = [0.00025, 0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.0
 /** Upper bounds of scores: twenty equal bins. */
 const SCORE_BUCKETS = Array.from({ length: 20 }, (_, i) => (i + 1) / 20);
 
+const START_TIME = "process_start_time_seconds";
 const REQUEST_SECONDS = "churn_http_request_duration_seconds";
 
 /** One worker's metrics as plain data. */
@@ -76,6 +77,10 @@ export class Metrics {
 
   constructor() {
     collectDefaultMetrics({ register: this.#registry });
+    // The library leaves it out where workers are added up; the youngest one's tells of restarts.
+    this.#registry.removeSingleMetric(START_TIME);
+    const startedAt = Math.round(Date.now() / 1000 - process.uptime());
+    this.#gauge(START_TIME, "When the youngest worker started, in seconds since 1970.", "max").set(startedAt);
   }
 
   /** Must be called once, before anything is asked. */

@@ -60,6 +60,7 @@ const KINDS = {
   BODY_TIMEOUT: { status: 408, name: "body-timeout", title: "The body took too long" },
   FST_ERR_CTP_BODY_TOO_LARGE: { status: 413, name: "body-too-large", title: "The body is too large" },
   FST_ERR_CTP_INVALID_MEDIA_TYPE: { status: 415, name: "unsupported-media-type", title: "The body is not JSON" },
+  NOT_A_FORM: { status: 415, name: "unsupported-media-type", title: "The body is no form" },
   UNSUPPORTED_ENCODING: { status: 415, name: "unsupported-encoding", title: "The body is encoded in another way" },
   QUERY_INVALID: { status: 422, name: "invalid-query", title: "The query does not fit the schema" },
   BODY_INVALID: { status: 422, name: "invalid-body", title: "The body does not fit the schema" },

@@ -1,19 +1,12 @@
 /** Whether predictions reach the store, and what waits in front of it. */
+import type { DeliveryState } from "../store/recorder.ts";
 import type { Html } from "./html.ts";
 import { alarm, facts, section } from "./sections.ts";
 import { count, counted, duration } from "./words.ts";
 
-export interface DeliveryState {
-  readonly isUp: boolean;
-  /** Age of the oldest record that is not in the store yet. */
-  readonly lagSeconds: number;
-  /** Records that wait on disk. */
-  readonly waiting: number;
-  /** Records that are lost, as there was no room left to wait. */
-  readonly dropped: number;
-}
+export type DeliveryFacts = Pick<DeliveryState, "isUp" | "lagSeconds" | "waiting" | "dropped">;
 
-export function deliverySection({ isUp, lagSeconds, waiting, dropped }: DeliveryState): Html {
+export function deliverySection({ isUp, lagSeconds, waiting, dropped }: DeliveryFacts): Html {
   const alarms = [
     ...(isUp ? [] : [alarm("The store takes no records at the moment. They wait on disk and are delivered later.")]),
     ...(dropped > 0 ? [alarm(`Lost for want of room to wait: ${counted(dropped, "record")}.`)] : []),

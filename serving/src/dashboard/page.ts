@@ -5,15 +5,16 @@
 import { createHash } from "node:crypto";
 import { readFileSync } from "node:fs";
 import type { ModelManifest } from "@churn/contract";
+import type { RouteTraffic } from "../metrics.ts";
 import type { StoreSummary } from "../store/prediction-store.ts";
 import type { Field, FormState } from "./customer-form.ts";
-import { type DeliveryState, deliverySection } from "./delivery.ts";
+import { type DeliveryFacts, deliverySection } from "./delivery.ts";
 import { type Html, html, NOTHING, trusted } from "./html.ts";
 import { type ModelTimes, modelSection } from "./model-facts.ts";
 import { outcomesSection } from "./outcomes.ts";
 import { type ExplainedPrediction, recentSection } from "./recent-predictions.ts";
 import { scoreSection } from "./score-figure.ts";
-import { type RouteTraffic, trafficSection } from "./traffic.ts";
+import { trafficSection } from "./traffic.ts";
 import { type Trial, trialSection } from "./trial.ts";
 import { count, moment, percent } from "./words.ts";
 
@@ -24,7 +25,7 @@ export interface DashboardContent extends ModelTimes {
   readonly traffic: readonly RouteTraffic[] | undefined;
   readonly summary: StoreSummary | undefined;
   readonly recent: readonly ExplainedPrediction[] | undefined;
-  readonly delivery: DeliveryState;
+  readonly delivery: DeliveryFacts;
   readonly fields: readonly Field[];
   readonly form: FormState;
   /** Of the customer in the form, once it has been sent. */

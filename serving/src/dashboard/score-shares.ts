@@ -2,9 +2,10 @@
  * The distribution of training's scores, in bins: a model keeps only some quantiles of them, so the distribution
  * function is taken to be straight between two.
  */
+import { SCORE_BINS } from "../store/statements.ts";
 
-/** Of [0, 1]; as many as the prediction store counts in. */
-export const BINS = 20;
+/** Of [0, 1]. */
+export const BINS = SCORE_BINS;
 
 /**
  * Shares of the scores in equal bins of [0, 1], each with its lower edge; the last one with both. They sum to 1.

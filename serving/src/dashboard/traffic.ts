@@ -1,21 +1,8 @@
 /** The requests since the service started, by route: how many, how many failed, how fast. */
+import type { RouteTraffic } from "../metrics.ts";
 import { type Html, html } from "./html.ts";
 import { alarm, note, type Row, section, table } from "./sections.ts";
 import { count, duration, percentOf } from "./words.ts";
-
-/** Of one route, since start, over all workers. */
-export interface RouteTraffic {
-  readonly method: string;
-  readonly route: string;
-  readonly count: number;
-  /** Answers with status 5xx: the service's fault. */
-  readonly errors: number;
-  /** Answers with status 4xx: the caller's fault. */
-  readonly rejected: number;
-  /** Quantiles of the time to answer; NaN when there are none. */
-  readonly p50Seconds: number;
-  readonly p99Seconds: number;
-}
 
 /** A service has fewer routes; a counter that has gone wild does not make the page long. */
 const MOST_ROUTES = 20;

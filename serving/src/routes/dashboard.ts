@@ -13,13 +13,14 @@ import {
   type SchemaIssue,
   schemaIssues,
 } from "@churn/contract";
-import type { FastifyInstance, FastifyReply, FastifyRequest } from "fastify";
+import type { FastifyContextConfig, FastifyInstance, FastifyReply, FastifyRequest } from "fastify";
 import { customerFields, exampleState, type Field, type FormState, readCustomer } from "../dashboard/customer-form.ts";
-import type { DeliveryState } from "../dashboard/delivery.ts";
+import type { DeliveryFacts } from "../dashboard/delivery.ts";
 import { CONTENT_SECURITY_POLICY, renderDashboard } from "../dashboard/page.ts";
 import { explainRecent } from "../dashboard/recent-predictions.ts";
-import type { RouteTraffic } from "../dashboard/traffic.ts";
 import { type Trial, tryCustomer } from "../dashboard/trial.ts";
+import type { RouteTraffic } from "../metrics.ts";
+import { failure } from "../problems.ts";
 import type { RecentPrediction, StoreSummary } from "../store/prediction-store.ts";
 
 export interface DashboardParts {
@@ -32,10 +33,14 @@ export interface DashboardParts {
   readonly requests: () => Promise<readonly RouteTraffic[]>;
   /** What the store knows; the page does without it when it rejects or takes too long. */
   readonly store: () => Promise<{ readonly summary: StoreSummary; readonly recent: readonly RecentPrediction[] }>;
-  readonly delivery: () => DeliveryState;
+  readonly delivery: () => DeliveryFacts;
 }
 
 const PATH = "/dashboard";
+
+/** It shows customers and figures. */
+const CONFIG: FastifyContextConfig = { scopes: ["predict", "metrics"], isPage: true };
+
 const FORM_TYPE = "application/x-www-form-urlencoded";
 const BODY_LIMIT_BYTES = 64 * 1024;
 
@@ -45,9 +50,7 @@ const PATIENCE_MS = 2000;
 const HEADERS = {
   "content-type": "text/html; charset=utf-8",
   "content-security-policy": CONTENT_SECURITY_POLICY,
-  "cache-control": "no-store", // it names customers
   "referrer-policy": "same-origin", // with none at all, a browser would hide where its own form comes from
-  "x-content-type-options": "nosniff",
 };
 
 /** Adds the page. `parts` are read at each request, so that their owner can change the model. */
@@ -55,7 +58,7 @@ export async function addDashboard(app: FastifyInstance, parts: DashboardParts):
   await app.register(async (scope) => {
     addFormReader(scope);
     const formOf = formOfLastModel();
-    const options = { bodyLimit: BODY_LIMIT_BYTES, schema: { hide: true } };
+    const options = { bodyLimit: BODY_LIMIT_BYTES, config: CONFIG, schema: { hide: true } };
 
     scope.get(PATH, options, async (request, reply) => {
       const { manifest } = parts.model;
@@ -159,7 +162,7 @@ function addFormReader(scope: FastifyInstance): void {
   });
   scope.addContentTypeParser("*", ({ headers }, _body, done) => {
     const detail = `content-type: expected ${FORM_TYPE}, got ${headers["content-type"]}`;
-    done(Object.assign(new Error(detail), { code: "NOT_A_FORM", statusCode: 415 }));
+    done(failure("NOT_A_FORM", detail));
   });
 }
 
@@ -169,7 +172,7 @@ function crossSiteFault({ headers }: FastifyRequest): Error | undefined {
   const isOwn = site === undefined ? origin === undefined || isSameHost(origin, host) : OWN_SITES.has(String(site));
   if (isOwn) return undefined;
   const detail = `${PATH}: expected a form of this page, got one of another site`;
-  return Object.assign(new Error(detail), { code: "CROSS_SITE_REQUEST", statusCode: 403 });
+  return failure("CROSS_SITE", detail);
 }
 
 /** Values of Sec-Fetch-Site: this page's own form, or nobody's page. */
