@@ -1,7 +1,11 @@
 /** What a dashboard shows, made up around the tiny model: for tests that inject requests and those with a browser. */
 import { type Model, ReasonFinder, RequestReader } from "@churn/contract";
+import fastify, { type FastifyInstance } from "fastify";
+import { pino } from "pino";
 import { BINS } from "../src/dashboard/score-shares.ts";
-import type { DashboardParts } from "../src/routes/dashboard.ts";
+import { addBodyLimits } from "../src/plugins/body-limits.ts";
+import { addErrorHandler, errorHandler } from "../src/plugins/error-handler.ts";
+import { addDashboard, type DashboardParts } from "../src/routes/dashboard.ts";
 import type { RecentPrediction, StoreSummary } from "../src/store/prediction-store.ts";
 import { MEMBER } from "./tiny-model.ts";
 
@@ -79,4 +83,25 @@ export function dashboardParts(model: Model, change: Partial<DashboardParts> = {
     delivery: () => ({ isUp: true, lagSeconds: 0.2, waiting: 3, dropped: 0 }),
     ...change,
   };
+}
+
+/** The page alone, beside a route that takes JSON; judged by the schema compiler that the service has. */
+export async function buildDashboardApp(parts: DashboardParts): Promise<FastifyInstance> {
+  const app = fastify({
+    ajv: {
+      customOptions: {
+        coerceTypes: false,
+        removeAdditional: false,
+        allErrors: true,
+        verbose: true,
+        ownProperties: true,
+        validateSchema: false,
+      },
+    },
+  });
+  addErrorHandler(app, errorHandler(pino({ level: "silent" })));
+  addBodyLimits(app);
+  app.post("/json", ({ body }) => ({ body }));
+  await addDashboard(app, parts);
+  return app;
 }

@@ -96,7 +96,7 @@ function recentRow(prediction: ExplainedPrediction): Html {
 export const decisionText = (decision: 0 | 1): string => (decision === 1 ? "contact" : "leave alone");
 
 function outcomeText(outcome: RecentPrediction["outcome"]): Html {
-  if (outcome === null) return html`<span class="muted">not known yet</span>`;
+  if (outcome === null) return html`<span class="muted">not known</span>`;
   return html`${outcome === 1 ? "churned" : "stayed"}`;
 }
 

@@ -40,15 +40,15 @@ function shares(counts: readonly number[]): number[] {
 }
 
 function captionOf({ reference: { scores }, threshold: { value } }: ModelManifest, summary?: StoreSummary): string {
-  const then =
-    scores.length < 2
-      ? ""
-      : ` Of the held-out customers in training it was about ${percent(1 - shareBelow(scores, value))}.`;
   const { predictions = 0, contacts = 0 } = summary ?? {};
   const now =
     predictions === 0
       ? "There are no predictions to show yet."
-      : `Of ${counted(predictions, "prediction")}, ${percent(contacts / predictions)} reach the threshold.`;
+      : `Of ${counted(predictions, "prediction")}, ${percent(contacts / predictions)} said “contact”.`;
+  const then =
+    scores.length < 2
+      ? ""
+      : ` Of the customers held out of training, about ${percent(1 - shareBelow(scores, value))} reach the threshold.`;
   return `${now}${then}`;
 }
 

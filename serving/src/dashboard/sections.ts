@@ -11,12 +11,15 @@ ${content}
 `;
 }
 
+/** Columns that stand side by side on a phone. */
+const MOST_NARROW = 4;
+
 /**
- * A table in a box of its own. On a phone each row takes two lines: its name, which is its first cell, and the rest. So roles
- * are named, as a browser forgets them where a table is not laid out as one.
+ * A table in a box of its own. On a phone each row of a wide one takes two lines: its name, which is its first cell, and the
+ * rest. So roles are named, as a browser forgets them where a table is not laid out as one.
  */
 export function table(caption: string, header: readonly string[], rows: readonly Row[]): Html {
-  return html`<div class="table lines">
+  return html`<div class="table${header.length > MOST_NARROW ? " lines" : ""}">
 <table role="table">
 <caption>${caption}</caption>
 <thead role="rowgroup"><tr role="row">${header.map((name) => html`<th role="columnheader" scope="col">${name}</th>`)}</tr></thead>
