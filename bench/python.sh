@@ -1,21 +1,21 @@
 #!/bin/sh
 # Runs a Python script in bench/.venv, the virtual environment of requirements.txt:
 #
-#     bench/python.sh [--peers | --mlflow] [SCRIPT [ARGUMENT ...]]
+#     bench/python.sh [--peers | --mlflow | --serve | --schemathesis] [SCRIPT [ARGUMENT ...]]
 #
-# With --peers in bench/.venv-peers, which has requirements-peers.txt, too; with --mlflow in bench/.venv-mlflow, which
-# has requirements-mlflow.txt alone. Makes the environment the first time and whenever its requirements have changed;
+# With --peers in bench/.venv-peers, which has requirements-peers.txt, too; with another option in the environment of that
+# name, which has its requirements alone. Makes the environment the first time and whenever its requirements have changed;
 # without a script it does only that. PYTHON names another interpreter to make it from.
 set -eu
 
 here=$(CDPATH='' cd -- "$(dirname -- "$0")" && pwd)
 kind=
-case "${1:-}" in --peers | --mlflow) kind=${1#-} && shift ;; esac
+case "${1:-}" in --peers | --mlflow | --serve | --schemathesis) kind=${1#-} && shift ;; esac
 venv=$here/.venv$kind
 installed=$venv/requirements.txt # named so last: an environment without it is not whole
 
 requirements() {
-  [ "$kind" = -mlflow ] || cat "$here/requirements.txt"
+  case $kind in '' | -peers) cat "$here/requirements.txt" ;; esac
   [ -z "$kind" ] || cat "$here/requirements$kind.txt"
 }
 

@@ -58,7 +58,7 @@ const FORM = Object.fromEntries(Object.entries(MEMBER).map(([name, value]) => [n
 
 /** A section of the page, by its id. */
 function sectionOf(page: string, id: string): string {
-  const [found] = new RegExp(`<section id="${id}"[sS]*?</section>`).exec(page) ?? assert.fail(`no section ${id}`);
+  const [found] = new RegExp(`<section id="${id}"[\\s\\S]*?</section>`).exec(page) ?? assert.fail(`no section ${id}`);
   return found;
 }
 
@@ -496,8 +496,8 @@ test("a fault stands beside its field and above the form, and what was typed sta
     assert.match(body, /<title>Error: /);
     assert.ok(around.includes(message), `${around} has no ${message}`);
     assert.match(around, new RegExp(`aria-describedby="${id}-fault[" ]`));
-    assert.match(around, new RegExp(`aria-invalid="true"[sS]*<p class="fault" id="${id}-fault">`));
-    assert.match(sectionOf(body, "try"), new RegExp(`role="alert"[sS]*<li><a href="#${id}">${field}</a>: `));
+    assert.match(around, new RegExp(`aria-invalid="true"[\\s\\S]*<p class="fault" id="${id}-fault">`));
+    assert.match(sectionOf(body, "try"), new RegExp(`role="alert"[\\s\\S]*<li><a href="#${id}">${field}</a>: `));
     if (typed !== "") assert.ok(around.includes(`value="${typed.slice(0, 256)}"`), around);
     assert.doesNotMatch(body, /class="answer"/);
     for (const other of Object.keys(FORM).filter((name) => name !== field)) {
