@@ -11,7 +11,7 @@ import { freePort, type ServerProcess, startServer } from "./server-process.ts";
 
 export const ROOT = fileURLToPath(new URL("..", import.meta.url));
 export const MODEL = join(ROOT, "models/best_model");
-const MAIN = join(ROOT, "serving/src/main.ts");
+const START = join(ROOT, "start.sh");
 
 /** The key of every request; it has all scopes. Beside it a second one is set, as while keys are rotated. */
 export const KEY = randomBytes(24).toString("hex");
@@ -29,7 +29,7 @@ export interface ServiceOptions {
 export async function startService(options: ServiceOptions): Promise<ServerProcess> {
   const { folder, probe, port = await freePort(), workers = 1, groups = [] } = options;
   return startServer({
-    command: [process.execPath, MAIN],
+    command: [START],
     environment: {
       HOST: "127.0.0.1",
       PORT: String(port),
@@ -103,8 +103,12 @@ export async function readMetrics(url: string): Promise<string> {
   return response.text();
 }
 
-/** How many requests of `POST /predict` the service has answered with 200. */
-export async function answeredPredictions(url: string): Promise<number> {
+/** Predictions that the service has made, and those it has answered with 200: a load that ends cuts off some answers. */
+export async function countPredictions(url: string): Promise<{ readonly made: number; readonly answered: number }> {
   const labels = { method: "POST", route: "/predict", status: "200" };
-  return metricValue(await readMetrics(url), "churn_http_request_duration_seconds_count", labels);
+  const text = await readMetrics(url);
+  return {
+    made: metricValue(text, "churn_predictions_total"),
+    answered: metricValue(text, "churn_http_request_duration_seconds_count", labels),
+  };
 }

@@ -18,14 +18,7 @@ import { parseArgs } from "node:util";
 import { standaloneSvg } from "../training/src/report/standalone-svg.ts";
 import { markdownTable } from "../training/src/report/text.ts";
 import { type Plot, renderSvg } from "../training/src/report/vega.ts";
-import {
-  answeredPredictions,
-  KEY,
-  metricValue,
-  readMetrics,
-  startService,
-  storedPredictions,
-} from "./churn-service.ts";
+import { countPredictions, KEY, metricValue, readMetrics, startService, storedPredictions } from "./churn-service.ts";
 import { customerRequests } from "./customer-requests.ts";
 import { keepAliveAgent, postPredict } from "./http-client.ts";
 import { atMost, checkTable, describeMachine, type Findings, median, writeSection } from "./results.ts";
@@ -129,11 +122,11 @@ async function soak(
     process.stderr.write(`${JSON.stringify(samples.at(-1))}\n`);
   }
   const failures = await load.stop();
-  const answered = await answeredPredictions(server.url);
+  const { made } = await countPredictions(server.url);
   await server.stop();
   const { records, distinct } = storedPredictions(home);
-  if (records !== answered || distinct !== answered) {
-    throw new Error(`void: ${answered} predictions answered with 200, ${records} stored, ${distinct} of them distinct`);
+  if (records !== made || distinct !== made) {
+    throw new Error(`void: ${made} predictions made, ${records} stored, ${distinct} of them distinct`);
   }
   return { samples, failures };
 }

@@ -28,7 +28,7 @@ const LIST_LIMIT_BYTES = 16 * 2 ** 20;
 /** Customers between two turns of others: some 4 ms. */
 const TURN = 256;
 
-const LINE_TOO_LONG = `line: expected at most ${BODY_LIMIT_BYTES} bytes, got more: nothing after it is read`;
+const LINE_TOO_LONG = `line: expected at most ${BODY_LIMIT_BYTES} bytes, got more`;
 
 export const NDJSON = "application/x-ndjson";
 
@@ -193,21 +193,27 @@ async function* answerLines(
 
 const NEWLINE = 0x0a;
 
-/** The lines of a stream without their ends, those that came together in a list; blank ones are none. The last needs no end. */
+/**
+ * The lines of a stream without their ends, those that came together in a list; blank ones are none. The last needs no end. Of
+ * one that is too long the beginning comes, once it is too long.
+ */
 async function* linesOf(stream: Readable): AsyncGenerator<Buffer[]> {
   let rest: Buffer = Buffer.alloc(0);
+  let isCut = false; // the rest of this line is left out
   for await (const chunk of stream) {
     const content = rest.length === 0 ? (chunk as Buffer) : Buffer.concat([rest, chunk]);
     const lines: Buffer[] = [];
     let start = 0;
     for (let end = content.indexOf(NEWLINE); end >= 0; end = content.indexOf(NEWLINE, start)) {
-      lines.push(content.subarray(start, end));
+      if (!isCut) lines.push(content.subarray(start, end));
+      isCut = false;
       start = end + 1;
     }
-    rest = content.subarray(start);
+    rest = isCut ? rest.subarray(0, 0) : content.subarray(start);
     if (rest.length > BODY_LIMIT_BYTES) {
-      yield [...lines, rest].filter(isNotBlank);
-      return; // where the next line would begin cannot be known cheaply: the answer to this one is the last
+      lines.push(rest);
+      rest = rest.subarray(0, 0);
+      isCut = true;
     }
     yield lines.filter(isNotBlank);
   }

@@ -16,7 +16,6 @@ import {
 import type { FastifyContextConfig, FastifyInstance, FastifyReply, FastifyRequest } from "fastify";
 import { customerFields, exampleState, type Field, type FormState, readCustomer } from "../dashboard/customer-form.ts";
 import type { DeliveryFacts } from "../dashboard/delivery.ts";
-import { CONTENT_SECURITY_POLICY, renderDashboard } from "../dashboard/page.ts";
 import { explainRecent } from "../dashboard/recent-predictions.ts";
 import { type Trial, tryCustomer } from "../dashboard/trial.ts";
 import type { RouteTraffic } from "../metrics.ts";
@@ -49,7 +48,6 @@ const PATIENCE_MS = 2000;
 
 const HEADERS = {
   "content-type": "text/html; charset=utf-8",
-  "content-security-policy": CONTENT_SECURITY_POLICY,
   "referrer-policy": "same-origin", // with none at all, a browser would hide where its own form comes from
 };
 
@@ -119,6 +117,7 @@ interface Question {
 }
 
 async function answer({ request, reply, parts, form, state, trial }: Question): Promise<string> {
+  const { CONTENT_SECURITY_POLICY, renderDashboard } = await import("../dashboard/page.ts"); // not before somebody looks
   const { model, reader, reasonFinder, loadedAt, startedAt } = parts;
   const [traffic, stored] = await Promise.all([inTime(parts.requests), inTime(parts.store)]);
   const fits = (features: Readonly<Record<string, unknown>>): boolean => faultsOf(features, form, request).length === 0;
@@ -136,7 +135,9 @@ async function answer({ request, reply, parts, form, state, trial }: Question): 
     form: state,
     trial,
   });
-  reply.status(state.faults.length === 0 ? 200 : 422).headers(HEADERS);
+  reply
+    .status(state.faults.length === 0 ? 200 : 422)
+    .headers({ ...HEADERS, "content-security-policy": CONTENT_SECURITY_POLICY });
   return page;
 }
 
