@@ -3,12 +3,13 @@
  *
  *     npm run bench:soak [-- --minutes 30]
  *
- * The peak is measured by wrk. Then requests go out at a constant rate whatever comes back, and each one's latency counts
- * from when it was due. Writes soak.csv and soak.svg beside this file. Needs about 500 bytes of free disk per request in
+ * The peak is measured by wrk. Then h2load asks at a constant rate, always for the same customer. Writes soak.csv and soak.svg beside this file. Needs about 500 bytes of free disk per request in
  * the system's temporary folder: 5 GB at 5000 a second. Exit code 1 when a figure that must hold fails; with less than 30
  * minutes nothing is written but the two files, in the temporary folder.
  */
-import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from "node:fs";
+import { type ChildProcess, spawn, spawnSync } from "node:child_process";
+import { once } from "node:events";
+import { closeSync, mkdirSync, mkdtempSync, openSync, readSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { createHistogram } from "node:perf_hooks";
@@ -20,7 +21,7 @@ import { markdownTable } from "../training/src/report/text.ts";
 import { type Plot, renderSvg } from "../training/src/report/vega.ts";
 import { countPredictions, KEY, metricValue, readMetrics, startService, storedPredictions } from "./churn-service.ts";
 import { customerRequests } from "./customer-requests.ts";
-import { keepAliveAgent, postPredict } from "./http-client.ts";
+import { jsonHeaders } from "./http-client.ts";
 import { atMost, checkTable, describeMachine, type Findings, median, writeSection } from "./results.ts";
 import type { ServerProcess } from "./server-process.ts";
 import { linearTrend, type Trend } from "./trend.ts";
@@ -38,8 +39,6 @@ const PEAK_SECONDS = 20;
 const PEAK_WARM_UP_SECONDS = 5;
 const SHARE_OF_PEAK = 0.5;
 const SAMPLE_MS = 10_000;
-/** A rate that leaves this many requests waiting is not kept. */
-const MOST_WAITING = 20_000;
 /** Neighbouring samples resemble each other, which would make an interval too narrow: the trend is of minutes. */
 const SAMPLES_PER_POINT = 6;
 /** What growth over the judged half may be at most, as a share of the median: memory, p99. */
@@ -57,17 +56,7 @@ interface Sample {
   readonly spool_records: number;
 }
 
-checkWrk();
 const folder = mkdtempSync(join(tmpdir(), "churn-bench-"));
-try {
-  const requests = customerRequests(folder, CUSTOMERS);
-  const peak = await measurePeak(requests);
-  const { samples, failures } = await soak(requests, peak * SHARE_OF_PEAK);
-  await writeSamples(samples);
-  if (!report(findings(peak, samples, failures)) && isFull) process.exitCode = 1;
-} finally {
-  rmSync(folder, { recursive: true, force: true });
-}
 
 /** A service with a store of its own. */
 async function startIn(
@@ -97,7 +86,7 @@ async function soak(
   rate: number,
 ): Promise<{ readonly samples: readonly Sample[]; readonly failures: number }> {
   const { server, home } = await startIn("soak", requests[0]);
-  const load = new ConstantLoad(server.url, requests, rate);
+  const load = new ConstantLoad(server.url, requests[0], rate);
   const samples: Sample[] = [];
   const start = performance.now();
   let before = { time: start, processorSeconds: server.usage().processorSeconds };
@@ -138,69 +127,60 @@ interface Latencies {
   readonly p99: number;
 }
 
-/** Requests at a constant rate, whatever comes back. */
+/** Requests at a constant rate, by h2load: a load made by Node would need more of the processor than the service. */
 class ConstantLoad {
-  readonly #url: string;
-  readonly #requests: readonly string[];
-  readonly #perMs: number;
-  readonly #agent = keepAliveAgent(CONNECTIONS);
-  readonly #latencies = createHistogram(); // µs
-  readonly #sending: Promise<void>;
-  #sent = 0;
-  #done = 0;
+  readonly #load: ChildProcess;
+  readonly #log: number;
+  readonly #exit: Promise<unknown>;
+  #rest = "";
   #failures = 0;
-  #isStopped = false;
 
-  constructor(url: string, requests: readonly string[], ratePerSecond: number) {
-    this.#url = url;
-    this.#requests = requests;
-    this.#perMs = ratePerSecond / 1000;
-    this.#sending = this.#send();
-    this.#sending.catch(() => {}); // stop() tells
+  constructor(url: string, body: string, ratePerSecond: number) {
+    const bodyFile = join(folder, "body.json");
+    const logFile = join(folder, "requests.tsv");
+    writeFileSync(bodyFile, body);
+    writeFileSync(logFile, "");
+    const perConnection = Math.round(ratePerSecond / CONNECTIONS);
+    const headers = Object.entries(jsonHeaders(KEY)).flatMap(([name, value]) => ["-H", `${name}: ${value}`]);
+    const sizes = ["-c", CONNECTIONS, "-t", 1, "-D", MINUTES * 60 + 5, `--rps=${perConnection}`].map(String);
+    const args = ["--h1", ...sizes, "-d", bodyFile, `--log-file=${logFile}`, ...headers, `${url}/predict`];
+    this.#load = spawn("h2load", args, { stdio: "ignore" });
+    this.#exit = once(this.#load, "exit");
+    this.#log = openSync(logFile, "r");
   }
 
-  /** Since the last time. */
+  /** Of what was answered since the last time. */
   takeLatencies(): Latencies {
-    const histogram = this.#latencies;
-    const taken = {
+    const histogram = createHistogram(); // µs
+    const lines = (this.#rest + this.#readLog()).split("\n");
+    this.#rest = lines.pop() ?? "";
+    for (const line of lines) {
+      const [, status, microseconds] = line.split("\t");
+      if (status !== "200") this.#failures++;
+      histogram.record(Math.max(1, Number(microseconds)));
+    }
+    return {
       count: histogram.count,
       p50: histogram.percentile(50) / 1000,
       p99: histogram.percentile(99) / 1000,
     };
-    histogram.reset();
-    return taken;
   }
 
   /** @returns how many were not answered with 200 */
   async stop(): Promise<number> {
-    this.#isStopped = true;
-    await this.#sending;
-    while (this.#done < this.#sent) await sleep(10);
-    this.#agent.destroy();
+    await this.#exit;
+    this.takeLatencies();
+    closeSync(this.#log);
     return this.#failures;
   }
 
-  async #send(): Promise<void> {
-    const start = performance.now();
-    while (!this.#isStopped) {
-      const due = Math.floor((performance.now() - start) * this.#perMs);
-      if (due - this.#done > MOST_WAITING)
-        throw new Error(`void: ${due - this.#done} requests wait: the rate is not kept`);
-      for (; this.#sent < due; this.#sent++) void this.#ask(start + this.#sent / this.#perMs);
-      await sleep(1);
+  #readLog(): string {
+    const chunk = Buffer.alloc(2 ** 20);
+    const parts: string[] = [];
+    for (let length = readSync(this.#log, chunk); length > 0; length = readSync(this.#log, chunk)) {
+      parts.push(chunk.toString("latin1", 0, length));
     }
-  }
-
-  async #ask(due: number): Promise<void> {
-    const body = this.#requests[this.#sent % this.#requests.length];
-    try {
-      const { status } = await postPredict(this.#url, this.#agent, KEY, body);
-      if (status !== 200) this.#failures++;
-    } catch {
-      this.#failures++;
-    }
-    this.#latencies.record(Math.max(1, Math.round((performance.now() - due) * 1000)));
-    this.#done++;
+    return parts.join("");
   }
 }
 
@@ -294,4 +274,18 @@ function report({ text, checks }: Findings): boolean {
   process.stdout.write(`${body}\n`);
   if (isFull) writeSection("Serving: soak", body);
   return checks.every(({ holds }) => holds);
+}
+
+checkWrk();
+if (spawnSync("h2load", ["--version"]).error !== undefined) {
+  throw new Error("no h2load: it makes the constant load; on Debian `apt-get install nghttp2-client`");
+}
+try {
+  const requests = customerRequests(folder, CUSTOMERS);
+  const peak = await measurePeak(requests);
+  const { samples, failures } = await soak(requests, peak * SHARE_OF_PEAK);
+  await writeSamples(samples);
+  if (!report(findings(peak, samples, failures)) && isFull) process.exitCode = 1;
+} finally {
+  rmSync(folder, { recursive: true, force: true });
 }

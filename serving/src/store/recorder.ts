@@ -17,7 +17,7 @@ import type { DeliveryReport } from "./delivery.ts";
 import type { DeliverySettings, FromDelivery, StoreView, ToDelivery } from "./delivery-worker.ts";
 import { RecordBuffer } from "./record-buffer.ts";
 import { type Slot, takeSlot } from "./slots.ts";
-import { SpoolReader, SpoolWriter, spoolBytes } from "./spool.ts";
+import { SEGMENT_BYTES, SpoolReader, SpoolWriter, spoolBytes } from "./spool.ts";
 
 /** How long a record may be in memory only, in ms, while the disk is well. */
 export const FLUSH_INTERVAL_MS = 20;
@@ -103,7 +103,7 @@ export class Recorder implements RecordSink {
       this.#slot = takeSlot(config.spoolDirectory);
       this.#writtenBytes = spoolBytes(this.#slot.folder);
       this.#recorded = new SpoolReader(this.#slot.folder).count();
-      this.#writer = new SpoolWriter(this.#slot.folder);
+      this.#writer = new SpoolWriter(this.#slot.folder, Math.min(SEGMENT_BYTES, config.spoolLimitBytes / 8));
     } catch (cause) {
       const message = `SPOOL_DIR: ${config.spoolDirectory}: expected a folder that can be written: ${(cause as Error).message}`;
       throw new ChurnError("CHURN_ERR_SERVICE_START", message, { cause });
@@ -292,6 +292,15 @@ export class Recorder implements RecordSink {
     }
   }
 
+  /** 0 when somebody has taken the folder away, which may be what ended the thread. */
+  #countSpooled(): number {
+    try {
+      return new SpoolReader(this.#slot.folder).count();
+    } catch {
+      return 0;
+    }
+  }
+
   /** A thread that died is replaced; it finds in the spool what the other left. */
   #restart(horizonDays: number | undefined): void {
     this.#worker = undefined;
@@ -305,7 +314,7 @@ export class Recorder implements RecordSink {
       freedBytes: this.#past.freedBytes + freedBytes,
     };
     this.#report = NOTHING_YET;
-    this.#recorded = new SpoolReader(this.#slot.folder).count() + this.#writing.count + this.#filling.count;
+    this.#recorded = this.#countSpooled() + this.#writing.count + this.#filling.count;
     setTimeout(() => this.start(horizonDays), RETRY_MS).unref();
   }
 }

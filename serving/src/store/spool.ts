@@ -25,7 +25,7 @@ import { join } from "node:path";
 import { type LogRecord, makeFolders } from "@churn/contract";
 
 /** A segment is closed when it has reached this, in bytes; so much may be delivered twice after a crash. */
-const SEGMENT_BYTES = 2 ** 20;
+export const SEGMENT_BYTES = 2 ** 20;
 
 const SEGMENT = /^\d{12}\.ndjson$/;
 const NEWLINE = 0x0a;
@@ -47,12 +47,17 @@ export function spoolBytes(folder: string): number {
 /** Appends lines at the end of a spool. Calls must not overlap. */
 export class SpoolWriter {
   readonly #folder: string;
+  readonly #segmentBytes: number;
   #segment: number;
   #file: FileHandle | undefined;
   #size = 0;
 
-  /** @param folder Made when it is not there; what is in it stays, and comes first. */
-  constructor(folder: string) {
+  /**
+   * @param folder Made when it is not there; what is in it stays, and comes first.
+   * @param segmentBytes Well below what the spool may take: the segment that is written stays when it is delivered.
+   */
+  constructor(folder: string, segmentBytes: number = SEGMENT_BYTES) {
+    this.#segmentBytes = segmentBytes;
     makeFolders(folder);
     this.#folder = folder;
     this.#segment = (segmentsOf(folder).at(-1) ?? 0) + 1;
@@ -71,7 +76,7 @@ export class SpoolWriter {
       written += bytesWritten;
     }
     this.#size += lines.length;
-    if (this.#size >= SEGMENT_BYTES) await this.close();
+    if (this.#size >= this.#segmentBytes) await this.close();
   }
 
   /** Ends the current segment: the next lines begin another. */
