@@ -159,7 +159,7 @@ test("when the spool is full, new records are dropped, counted and logged; the o
   assert.ok(logs.some(({ event }) => event === "store.dropped"));
 
   bringStoreBack();
-  await until("delivery", () => recorder.state.waiting === 0);
+  await until("room", () => recorder.state.spoolBytes < 2 ** 19);
   recorder.record(predictionOf(10_000));
   await recorder.close();
   assert.deepEqual(await stored(), [...numbers(10_000 - dropped), 10_000]);

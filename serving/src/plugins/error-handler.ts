@@ -24,8 +24,14 @@ export function errorHandler(logger: Logger): ErrorHandler {
 
 /** Handles errors, unknown paths and wrong methods of the whole app. Must come before the routes. */
 export function addErrorHandler(app: FastifyInstance, handleError: ErrorHandler): void {
-  app.setErrorHandler(handleError);
-  app.setNotFoundHandler((request, reply) => {
+  // What is wrong with a request to nowhere matters less than that.
+  app.setErrorHandler<FastifyError>((error, request, reply) => {
+    if (request.is404) answerNowhere(request, reply);
+    else handleError(error, request, reply);
+  });
+  app.setNotFoundHandler(answerNowhere);
+
+  function answerNowhere(request: FastifyRequest, reply: FastifyReply): void {
     const path = decodeURIComponent(request.url.split(/[?#]/, 1)[0]); // the router has refused what cannot be decoded
     const isRoute = (method: string): boolean => !/[?#]/.test(path) && app.findRoute({ method, url: path }) !== null;
     const allowed = app.supportedMethods.filter(isRoute);
@@ -36,7 +42,7 @@ export function addErrorHandler(app: FastifyInstance, handleError: ErrorHandler)
     reply.header("allow", allowed.join(", "));
     const detail = `${path}: expected ${allowed.join(" or ")}, got ${request.method}`;
     handleError(failure("METHOD_NOT_ALLOWED", detail), request, reply);
-  });
+  }
 }
 
 /** Node's error code → status, for what is not even HTTP; anything else is 400. */
