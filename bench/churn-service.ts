@@ -6,6 +6,7 @@ import { randomBytes } from "node:crypto";
 import { existsSync } from "node:fs";
 import { join } from "node:path";
 import { DatabaseSync } from "node:sqlite";
+import { setTimeout as sleep } from "node:timers/promises";
 import { fileURLToPath } from "node:url";
 import { freePort, type ServerProcess, startServer } from "./server-process.ts";
 
@@ -16,6 +17,9 @@ const START = join(ROOT, "start.sh");
 /** The key of every request; it has all scopes. Beside it a second one is set, as while keys are rotated. */
 export const KEY = randomBytes(24).toString("hex");
 const OTHER_KEY = randomBytes(24).toString("hex");
+
+/** A service with a tenth of a processor answers hundreds of requests in this time. */
+const SETTLE_MS = 1000;
 
 export interface ServiceOptions {
   /** For its log, store and spool: what several instances share. */
@@ -103,12 +107,26 @@ export async function readMetrics(url: string): Promise<string> {
   return response.text();
 }
 
-/** Predictions that the service has made, and those it has answered with 200: a load that ends cuts off some answers. */
-export async function countPredictions(url: string): Promise<{ readonly made: number; readonly answered: number }> {
+export interface PredictionCounts {
+  readonly made: number;
+  readonly answered: number; // with 200: a load that ends cuts off some answers
+}
+
+/** Predictions that the service has made, once it makes no more: those that a load has asked for before its end come after it. */
+export async function countPredictions(url: string): Promise<PredictionCounts> {
   const labels = { method: "POST", route: "/predict", status: "200" };
-  const text = await readMetrics(url);
-  return {
-    made: metricValue(text, "churn_predictions_total"),
-    answered: metricValue(text, "churn_http_request_duration_seconds_count", labels),
+  const read = async (): Promise<PredictionCounts> => {
+    const text = await readMetrics(url);
+    return {
+      made: metricValue(text, "churn_predictions_total"),
+      answered: metricValue(text, "churn_http_request_duration_seconds_count", labels),
+    };
   };
+  let counts = await read();
+  for (let before = Number.NaN; counts.made !== before; ) {
+    before = counts.made;
+    await sleep(SETTLE_MS);
+    counts = await read();
+  }
+  return counts;
 }

@@ -7,7 +7,14 @@ import type { Issue } from "./errors.ts";
 
 /** Patterns of texts. */
 export const NOT_BLANK = "\\S";
-export const DATE = "^\\d{4}-\\d{2}-\\d{2}(T\\d{2}:\\d{2}.*)?$";
+/** A day of the calendar: 30 days in April, a 29th of February every four years, but for three centuries of four. */
+const MONTH_AND_DAY =
+  "((0[13578]|1[02])-(0[1-9]|[12]\\d|3[01])|(0[469]|11)-(0[1-9]|[12]\\d|30)|02-(0[1-9]|1\\d|2[0-8]))";
+const LEAP_YEAR = "(\\d{2}(0[48]|[2468][048]|[13579][26])|([02468][048]|[13579][26])00)";
+export const DAY = `(\\d{4}-${MONTH_AND_DAY}|${LEAP_YEAR}-02-29)`;
+export const TIME_OF_DAY = "T([01]\\d|2[0-3]):[0-5]\\d(:[0-5]\\d(\\.\\d{1,9})?)?";
+export const ZONE = "(Z|[+-]([01]\\d|2[0-3]):[0-5]\\d)";
+export const DATE = `^${DAY}(${TIME_OF_DAY}${ZONE}?)?$`;
 
 /** What each pattern asks for, in words. */
 const PATTERN_WORDS: ReadonlyMap<string, string> = new Map([

@@ -52,9 +52,14 @@ export function addBatchRoute(
 ): void {
   const { dataset, inputExample, version } = predictor.model.manifest;
   const customerSchema = requestSchema(dataset);
-  const isCustomer = new Ajv({ verbose: true, ownProperties: true, validateSchema: false }).compile<Customer>(
-    customerSchema,
-  );
+  let compiled: ValidateFunction<Customer> | undefined;
+  /** Compiled when first needed: it would delay the start. */
+  const validator = (): ValidateFunction<Customer> => {
+    compiled ??= new Ajv({ verbose: true, ownProperties: true, validateSchema: false }).compile<Customer>(
+      customerSchema,
+    );
+    return compiled;
+  };
   const list = { type: "array", minItems: 1, maxItems: MAX_CUSTOMERS };
 
   app.addContentTypeParser(NDJSON, (request: FastifyRequest, payload, done) => {
@@ -92,6 +97,7 @@ export function addBatchRoute(
       },
       // The list's length before its items, or a list of a million faults would make a million objects of them.
       validatorCompiler: () => () => true,
+      serializerCompiler: () => JSON.stringify, // as for lines
       preValidation: refuseNothing,
     },
     async (request, reply) => {
@@ -100,7 +106,7 @@ export function addBatchRoute(
         const answers = answerLines(request, body, answerLine, catchUp, (facts) => log(request, facts));
         return reply.type(NDJSON).send(Readable.from(answers, { objectMode: false }));
       }
-      const customers = checkedList(body, isCustomer);
+      const customers = checkedList(body, validator());
       const predictions = await predictList(customers, predictor);
       log(request, { rows: predictions.length, contacts: contactsOf(predictions) });
       return reply.type("application/json").send(predictions);
@@ -112,6 +118,7 @@ export function addBatchRoute(
     try {
       if (line.length > BODY_LIMIT_BYTES) throw failure("FST_ERR_CTP_BODY_TOO_LARGE", LINE_TOO_LONG);
       const customer = parseJson(line);
+      const isCustomer = validator();
       if (isCustomer(customer)) return predictor.predict(customer);
       throw invalid("CHURN_ERR_ROW_INVALID", bodyFaults(isCustomer.errors ?? []));
     } catch (error) {

@@ -4,6 +4,7 @@
  * An outcome is of one prediction, by its id, or of a customer at a time, by his key. The same one may come again; a
  * correction is a later report of the same. Answered once it is on disk here; the store may get it later.
  */
+import { DAY, TIME_OF_DAY, ZONE } from "@churn/contract";
 import { Ajv, type ValidateFunction } from "ajv";
 import type { FastifyInstance } from "fastify";
 import type { Logger } from "pino";
@@ -18,12 +19,8 @@ const MAX_OUTCOMES = 10_000;
 const LIST_LIMIT_BYTES = 4 * 2 ** 20;
 const MAX_KEY_LENGTH = 256;
 
-/** A day of the calendar, or a moment of it with its zone: without one it would mean another time on another machine. */
-const DAY =
-  "(19|20)\\d{2}-((0[13578]|1[02])-(0[1-9]|[12]\\d|3[01])|(0[469]|11)-(0[1-9]|[12]\\d|30)|02-(0[1-9]|1\\d|2[0-8]))";
-const LEAP_DAY = "((19|20)(0[48]|[2468][048]|[13579][26])|2000)-02-29";
-const TIME_AND_ZONE = "T([01]\\d|2[0-3]):[0-5]\\d(:[0-5]\\d(\\.\\d{1,9})?)?(Z|[+-]([01]\\d|2[0-3]):[0-5]\\d)";
-const DAY_OR_MOMENT = `^(${DAY}|${LEAP_DAY})(${TIME_AND_ZONE})?$`;
+/** A day, or a moment with its zone: without one it would mean another time on another machine. */
+const DAY_OR_MOMENT = `^${DAY}(${TIME_OF_DAY}${ZONE})?$`;
 const UUID = "^[0-9a-fA-F]{8}-[0-9a-fA-F]{4}-[0-9a-fA-F]{4}-[0-9a-fA-F]{4}-[0-9a-fA-F]{12}$";
 
 /** By its wire names. */
@@ -90,9 +87,6 @@ export interface OutcomeParts {
 }
 
 export function addOutcomesRoute(app: FastifyInstance, { sink, storedKey, metrics, logger }: OutcomeParts): void {
-  const isOutcome = new Ajv({ verbose: true, ownProperties: true, validateSchema: false }).compile<Outcome>(
-    ANY_OUTCOME,
-  );
   app.post<{ Body: unknown }>(
     "/outcomes",
     {
@@ -112,7 +106,7 @@ export function addOutcomesRoute(app: FastifyInstance, { sink, storedKey, metric
       preValidation: refuseNothing,
     },
     async (request, reply) => {
-      const outcomes = checkedOutcomes(request.body, isOutcome);
+      const outcomes = checkedOutcomes(request.body, outcomeValidator());
       const now = Date.now();
       for (const outcome of outcomes) {
         const { prediction_id, customer_key, observed_at, churn_outcome, reported_at } = outcome;
@@ -131,6 +125,14 @@ export function addOutcomesRoute(app: FastifyInstance, { sink, storedKey, metric
       return reply.status(202).send({ accepted: outcomes.length });
     },
   );
+}
+
+let isOutcome: ValidateFunction<Outcome> | undefined;
+
+/** Compiled when first needed: it would delay the start. */
+function outcomeValidator(): ValidateFunction<Outcome> {
+  isOutcome ??= new Ajv({ verbose: true, ownProperties: true, validateSchema: false }).compile<Outcome>(ANY_OUTCOME);
+  return isOutcome;
 }
 
 /** @throws Each faulty outcome's first fault, by its place */

@@ -161,7 +161,7 @@ export class Recorder implements RecordSink {
    */
   async erase(customerKey: string, requestedAt: number): Promise<boolean> {
     await this.flushed();
-    await this.#writer.close().catch(() => {}); // what is before the order is in segments that may be rewritten
+    await this.#writer.rotate().catch(() => {}); // what is before the order is in segments that may be rewritten
     this.record({ kind: "erasure", customerKey, requestedAt });
     const isOnDisk = await this.flushed();
     this.#tell({ kind: "erase", customerKey });

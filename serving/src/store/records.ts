@@ -81,9 +81,10 @@ export class RecordMaker {
   }
 }
 
-/** In epoch milliseconds; null when a customer comes without one, or with one that is no date. */
+/** In epoch milliseconds; null when a customer comes without one, or the column holds no dates. */
 function observationTime({ time, columns }: DatasetSpecification, customer: Customer): number | null {
   if (time === undefined || !Object.hasOwn(customer, time) || columns[time]?.type !== "date") return null;
-  const milliseconds = Date.parse(String(customer[time]));
-  return Number.isNaN(milliseconds) ? null : milliseconds;
+  const text = String(customer[time]);
+  const hasZone = !text.includes("T") || /(Z|[+-]\d{2}:\d{2})$/.test(text);
+  return Date.parse(hasZone ? text : `${text}Z`); // without a zone it means the same everywhere
 }

@@ -68,18 +68,25 @@ export class SpoolWriter {
    * @throws What the file system says; then nothing counts as written, and the same lines may come again
    */
   async append(lines: Buffer): Promise<void> {
-    this.#file ??= await open(segmentPath(this.#folder, this.#segment), "w");
+    this.#file ??= await this.#begin();
+    const file = this.#file;
     let written = 0;
     while (written < lines.length) {
       // Always at the known end: what a failed call left there is written over.
-      const { bytesWritten } = await this.#file.write(lines, written, lines.length - written, this.#size + written);
+      const { bytesWritten } = await file.write(lines, written, lines.length - written, this.#size + written);
       written += bytesWritten;
     }
     this.#size += lines.length;
-    if (this.#size >= this.#segmentBytes) await this.close();
+    if (this.#size >= this.#segmentBytes) await this.rotate().catch(() => {}); // what is written is written
   }
 
-  /** Ends the current segment: the next lines begin another. */
+  /** Begins another segment, by which the reader knows that the one before is whole. */
+  async rotate(): Promise<void> {
+    await this.close();
+    this.#file = await this.#begin();
+  }
+
+  /** Ends the current segment, if there is one; what is appended later begins another. */
   async close(): Promise<void> {
     const file = this.#file;
     if (file === undefined) return;
@@ -87,6 +94,10 @@ export class SpoolWriter {
     this.#segment += 1;
     this.#size = 0;
     await file.close();
+  }
+
+  #begin(): Promise<FileHandle> {
+    return open(segmentPath(this.#folder, this.#segment), "w");
   }
 }
 
