@@ -1,6 +1,9 @@
 /** Starts the service as its users do, as a process, and watches what it says. For tests in `e2e/`. */
 import { type ChildProcess, spawn } from "node:child_process";
 import { once } from "node:events";
+import { mkdtempSync, rmSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
 import { fileURLToPath } from "node:url";
 
 export const ROOT = fileURLToPath(new URL("../..", import.meta.url));
@@ -22,7 +25,30 @@ export interface ServiceProcess {
 }
 
 /** The variables that configure the service; a test sees none of its surroundings'. */
-const CONFIGURATION = ["PORT", "HOST", "LOG_LEVEL", "MODEL_DIR", "API_KEYS", "ALLOW_UNAUTHENTICATED"];
+const CONFIGURATION = [
+  "PORT",
+  "HOST",
+  "LOG_LEVEL",
+  "MODEL_DIR",
+  "API_KEYS",
+  "ALLOW_UNAUTHENTICATED",
+  "RATE_LIMIT",
+  "WEB_CONCURRENCY",
+  "PREDICTION_STORE_URL",
+  "STORE_RETENTION_DAYS",
+  "STORE_HASH_SECRET",
+  "SPOOL_DIR",
+  "SPOOL_LIMIT_MB",
+];
+
+/** Each service has a store of its own unless its test names one. */
+const stores: string[] = [];
+
+function ownStore(): Record<string, string> {
+  const folder = mkdtempSync(join(tmpdir(), "churn-store-"));
+  stores.push(folder);
+  return { PREDICTION_STORE_URL: `sqlite:${join(folder, "predictions.db")}`, SPOOL_DIR: join(folder, "spool") };
+}
 
 const started: ChildProcess[] = [];
 
@@ -35,6 +61,7 @@ export function killServices(): void {
       // It has ended by itself, as it should.
     }
   }
+  for (const folder of stores) rmSync(folder, { recursive: true, force: true });
 }
 
 /** @param command By default what `start.sh` runs in the end. */
@@ -47,7 +74,7 @@ export function startService(
   const [program, ...args] = command;
   const child = spawn(program, args, {
     cwd: workingDirectory,
-    env: { ...Object.fromEntries(inherited), PORT: "0", ...environment },
+    env: { ...Object.fromEntries(inherited), PORT: "0", ...ownStore(), ...environment },
     stdio: ["ignore", "pipe", "pipe"],
     detached: true, // a process group of its own
   });

@@ -92,10 +92,18 @@ const CONTENT: ModelContent = {
   },
 };
 
-/** A model directory in a temporary folder of its own; `remove` deletes it. */
-export function writeTinyModel(): { readonly directory: string; remove(): void } {
+/**
+ * A model directory in a temporary folder of its own; `remove` deletes it.
+ *
+ * @param created Makes another version of the same model.
+ */
+export function writeTinyModel(created: string = CONTENT.lineage.created): {
+  readonly directory: string;
+  remove(): void;
+} {
   const folder = mkdtempSync(join(tmpdir(), "churn-serving-"));
   const directory = join(folder, "model");
-  writeModelDirectory(directory, CONTENT, FOREST, ({ version }) => `# gym-churn ${version}\n`);
+  const content = { ...CONTENT, lineage: { ...CONTENT.lineage, created } };
+  writeModelDirectory(directory, content, FOREST, ({ version }) => `# gym-churn ${version}\n`);
   return { directory, remove: () => rmSync(folder, { recursive: true, force: true }) };
 }
