@@ -39,7 +39,8 @@ globalThis.faintTexts = (least) => {
 
 /** The size of the smallest text, in pixels as they are seen: text in a scaled plot is scaled with it. */
 globalThis.smallestText = () => {
-  const sizes = [...document.querySelectorAll("body *")].map((element) => {
+  const hasText = ({ childNodes }) => [...childNodes].some((node) => node.nodeType === 3 && node.data.trim() !== "");
+  const sizes = [...document.querySelectorAll("body *")].filter(hasText).map((element) => {
     const svg = element.closest("svg");
     const scale = svg === null ? 1 : svg.getBoundingClientRect().width / svg.viewBox.baseVal.width;
     return Number.parseFloat(getComputedStyle(element).fontSize) * scale;
@@ -70,3 +71,18 @@ globalThis.blocks = () =>
     height: element.getBoundingClientRect().height,
     breakInside: getComputedStyle(element).breakInside,
   }));
+
+/** Tables that are wider than their box. */
+globalThis.cutTables = () =>
+  [...document.querySelectorAll(".table")]
+    .filter(({ scrollWidth, clientWidth }) => scrollWidth > clientWidth)
+    .map((box) => box.querySelector("caption").textContent);
+
+/** Inputs without a name that is read out, and descriptions that nobody has written. */
+globalThis.unnamed = () => {
+  const inputs = [...document.querySelectorAll("input, select")].filter(({ labels }) => labels.length !== 1);
+  const ids = [...document.querySelectorAll("[aria-describedby]")].flatMap((element) =>
+    element.getAttribute("aria-describedby").split(" "),
+  );
+  return [...inputs.map(({ id }) => id), ...ids.filter((id) => document.getElementById(id) === null)];
+};
