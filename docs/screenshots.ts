@@ -1,14 +1,17 @@
 /**
- * Takes README's pictures in a real Chromium: `node_modules/.bin/node docs/screenshots.ts`. The running service after a
- * prediction; the champion's report, by the held-out among customers whose true probability is known.
+ * Takes README's pictures in a real Chromium: `node_modules/.bin/node docs/screenshots.ts`, or only some of them: `… dashboard`.
+ * The running service after a prediction; its dashboard after two thousand; the champion's report, by the held-out among
+ * customers whose true probability is known.
  */
 import { execFileSync } from "node:child_process";
-import { mkdtempSync, rmSync } from "node:fs";
+import { mkdtempSync, readFileSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { fileURLToPath, pathToFileURL } from "node:url";
-import { type Browser, chromium } from "playwright-core";
+import { type Browser, chromium, type Page } from "playwright-core";
+import { customerRequests } from "../bench/customer-requests.ts";
 import { startMlflow } from "../e2e/mlflow-server.ts";
+import { startService as startConfigured } from "../serving/test/service-process.ts";
 import { startService } from "../training/src/running-service.ts";
 
 const CHURN = fileURLToPath(new URL("../training/src/main.ts", import.meta.url));
@@ -78,11 +81,83 @@ async function pictureOfMlflow(browser: Browser): Promise<void> {
   }
 }
 
+/** Generated customers, scored one by one; of every fourth, what the generator says became of him is reported. */
+async function picturesOfDashboard(browser: Browser): Promise<void> {
+  const folder = mkdtempSync(join(tmpdir(), "churn-screenshots-"));
+  const service = startConfigured({
+    MODEL_DIR: MODEL,
+    LOG_LEVEL: "info",
+    PREDICTION_STORE_URL: `sqlite:${join(folder, "predictions.db")}`,
+    SPOOL_DIR: join(folder, "spool"),
+  });
+  try {
+    const url = await service.url;
+    await servePredictions(url, folder);
+    const light = await browser.newPage({ viewport: { width: 1200, height: 1245 } });
+    await openDashboard(light, url);
+    await light.screenshot({ path: join(IMAGES, "dashboard.png") });
+    await tryCustomer(light);
+    await light.locator(".answer").screenshot({ path: join(IMAGES, "dashboard-answer.png") });
+    const phone = await browser.newPage({ viewport: { width: 360, height: 760 }, colorScheme: "dark" });
+    await openDashboard(phone, url);
+    await phone.goto(`${url}/dashboard#recent`);
+    await phone.screenshot({ path: join(IMAGES, "dashboard-dark-phone.png") });
+  } finally {
+    service.child.kill("SIGTERM");
+    await service.exit;
+    rmSync(folder, { recursive: true });
+  }
+}
+
+const CUSTOMERS = 2000;
+const REPORTED = CUSTOMERS / 4;
+
+async function servePredictions(url: string, folder: string): Promise<void> {
+  const post = async (path: string, body: string): Promise<Record<string, unknown>> => {
+    const response = await fetch(url + path, { method: "POST", headers: { "content-type": "application/json" }, body });
+    if (!response.ok) throw new Error(`${path}: ${response.status} ${await response.text()}`);
+    return (await response.json()) as Record<string, unknown>;
+  };
+  const customers = customerRequests(folder, CUSTOMERS);
+  const [header, ...lines] = readFileSync(join(folder, "customers.csv"), "utf8").trimEnd().split("\n");
+  const target = header.split(",").indexOf("churn");
+  for (const [i, customer] of customers.entries()) {
+    const { prediction_id } = await post("/predict", customer);
+    const churn_outcome = Number(lines[i].split(",")[target]);
+    if (i % (CUSTOMERS / REPORTED) === 0) await post("/outcomes", JSON.stringify({ prediction_id, churn_outcome }));
+  }
+}
+
+/** Once the store has all that was sent. */
+async function openDashboard(page: Page, url: string): Promise<void> {
+  const [predictions, outcomes] = [CUSTOMERS, REPORTED].map((count) => count.toLocaleString("en"));
+  for (;;) {
+    await page.goto(`${url}/dashboard`);
+    const text = await page.locator(".lede").innerText();
+    if (text.includes(`${predictions} predictions`) && text.includes(`known of ${outcomes}`)) return;
+    await page.waitForTimeout(500);
+  }
+}
+
+async function tryCustomer(page: Page): Promise<void> {
+  await page.locator("[name=support_tickets]").fill("7");
+  await page.locator("[name=payment_delay_days]").fill("14");
+  await page.locator("[name=satisfaction_score]").fill("");
+  await page.locator("button").click();
+  await page.locator(".answer").waitFor();
+}
+
+const PICTURES: Readonly<Record<string, (browser: Browser) => Promise<void>>> = {
+  mlflow: pictureOfMlflow,
+  docs: pictureOfDocs,
+  report: picturesOfReport,
+  dashboard: picturesOfDashboard,
+};
+
+const wanted = process.argv.length > 2 ? process.argv.slice(2) : Object.keys(PICTURES);
 const browser = await chromium.launch({ executablePath: CHROMIUM_PATH, args: ["--no-sandbox"] });
 try {
-  await pictureOfMlflow(browser);
-  await pictureOfDocs(browser);
-  await picturesOfReport(browser);
+  for (const name of wanted) await PICTURES[name](browser);
 } finally {
   await browser.close();
 }
