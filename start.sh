@@ -7,4 +7,5 @@ if [ ! -x node_modules/.bin/node ]; then
 fi
 # Compiled code is kept here from the first file on, which spares every later start 70 ms and 16 MB.
 export NODE_COMPILE_CACHE="${NODE_COMPILE_CACHE:-${TMPDIR:-/tmp}/node-compile-cache}"
-exec node_modules/.bin/node serving/src/main.ts
+# Young objects may take 48 MB: with V8's own limit memory grows by half as much again under load, for nothing.
+exec node_modules/.bin/node --max-semi-space-size=16 serving/src/main.ts

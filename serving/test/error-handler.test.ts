@@ -2,8 +2,10 @@ import assert from "node:assert/strict";
 import { once } from "node:events";
 import { type AddressInfo, connect } from "node:net";
 import { after, before, test } from "node:test";
-import type { InjectOptions } from "fastify";
+import fastify, { type InjectOptions } from "fastify";
 import { createHttpServer } from "../src/http-server.ts";
+import { addBodyLimits } from "../src/plugins/body-limits.ts";
+import { addErrorHandler, errorHandler } from "../src/plugins/error-handler.ts";
 import { buildTestApp, type TestApp } from "./test-app.ts";
 import { MEMBER } from "./tiny-model.ts";
 
@@ -228,6 +230,44 @@ test("a refused request leaves one log line, with no value of it", async () => {
     code: "CHURN_ERR_ROW_INVALID",
     msg: "request failed",
   });
+});
+
+test("408 for a body that takes too long, and the connection is closed", async () => {
+  const app = fastify();
+  addErrorHandler(app, errorHandler(service.logger));
+  addBodyLimits(app, 100);
+  app.post("/", () => "done");
+  await app.ready();
+  const server = createHttpServer(app.routing).listen(0, "127.0.0.1");
+  await once(server, "listening");
+  const { port } = server.address() as AddressInfo;
+  const ask = (body: string): Promise<string> =>
+    new Promise((resolve) => {
+      let text = "";
+      const socket = connect(port, "127.0.0.1", () => {
+        socket.write(
+          `POST / HTTP/1.1\r\nHost: x\r\nContent-Type: application/json\r\nContent-Length: 9\r\n\r\n${body}`,
+        );
+      });
+      socket.on("data", (chunk) => {
+        text += chunk;
+        if (text.includes("done")) socket.destroy();
+      });
+      socket.on("close", () => resolve(text));
+    });
+
+  const [slow, whole] = await Promise.all([ask('{"a":'), ask('{"a":"b"}')]);
+  server.close();
+
+  assert.match(slow, /^HTTP\/1\.1 408 Request Timeout\r\n/);
+  assert.match(slow, /connection: close/i);
+  assert.match(slow, /"detail":"expected the body within 100 ms"/);
+  assert.match(whole, /^HTTP\/1\.1 200 OK\r\n/);
+});
+
+test("headers that never end are not waited for, and there are not too many of them", () => {
+  const server = createHttpServer(() => {});
+  assert.deepEqual([server.headersTimeout, server.requestTimeout, server.maxHeadersCount], [30_000, 0, 100]);
 });
 
 test("what is not even HTTP gets a problem document too", async () => {
