@@ -36,7 +36,7 @@ export class Peers {
     if (cluster.isWorker) process.on("message", (message) => void this.#hear(message as Message));
   }
 
-  /** Everybody's answer, one's own first; of those who give none in time, none. */
+  /** Everybody's answer, one's own first; undefined at the end when somebody gave none in time. */
   async ask(topic: string, question: unknown = null): Promise<unknown[]> {
     const own = this.#answerers[topic](question);
     const others = cluster.isWorker ? await this.#askOthers(topic, question) : [];
@@ -52,7 +52,10 @@ export class Peers {
         this.#pending.delete(id);
         resolve(answers);
       };
-      const timer = setTimeout(finish, ANSWER_LIMIT_MS);
+      const timer = setTimeout(() => {
+        answers.push(undefined);
+        finish();
+      }, ANSWER_LIMIT_MS);
       this.#pending.set(id, { answers, expected: Number.POSITIVE_INFINITY, finish });
       send({ peers: "question", from: cluster.worker?.id as number, id, topic, question });
     });

@@ -64,7 +64,8 @@ function createService(config: Config, recorder: Recorder, logger: Logger): Serv
     metrics: () => metrics.snapshot(),
     erase: (customerKey) => recorder.erase(customerKey as string, Date.now()),
   });
-  const snapshots = async () => (await peers.ask("metrics")) as MetricsSnapshot[];
+  const snapshots = async () =>
+    (await peers.ask("metrics")).filter((snapshot) => snapshot !== undefined) as MetricsSnapshot[];
   return {
     logger,
     drain: new Drain(),

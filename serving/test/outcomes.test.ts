@@ -121,6 +121,8 @@ test("what cannot be kept is not called accepted", async () => {
     {},
     { sink: { ...listSink(), flushed: async () => false, erase: async () => false } },
   );
+  const narrow = await buildTestApp({}, { sink: { ...listSink(), record: () => false } });
+  assert.equal((await post({ prediction_id: ID, churn_outcome: 1 }, narrow)).statusCode, 503);
   const outcome = await post({ prediction_id: ID, churn_outcome: 1 }, full);
   const erasure = await post({ customer_key: "m-1" }, full, "/erasures");
   for (const response of [outcome, erasure]) {

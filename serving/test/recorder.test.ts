@@ -199,6 +199,25 @@ test("a flush that takes longer than the interval does not end all flushing", as
   assert.equal((await stored()).length, count);
 });
 
+test("one who waits for the disk does not wait for others who go on recording", async () => {
+  const recorder = startRecorder();
+  let count = 0;
+  const busy = setInterval(() => {
+    for (let i = 0; i < 50; i++) recorder.record(predictionOf(count++));
+  }, 1);
+  await sleep(100);
+  const start = performance.now();
+  for (let i = 0; i < 20; i++) assert.equal(await recorder.flushed(), true);
+  const waited = performance.now() - start;
+  const erased = await Promise.all(["a", "b", "c"].map((key) => recorder.erase(key, 1)));
+  clearInterval(busy);
+  await recorder.close();
+
+  assert.ok(waited < 5_000, `waited ${waited} ms`);
+  assert.deepEqual(erased, [true, true, true]);
+  assert.equal((await stored()).length, count);
+});
+
 test("a customer is erased from the spool at once, and from the store in turn; what comes later stays", async () => {
   takeStoreAway();
   const recorder = startRecorder();

@@ -23,7 +23,7 @@ export interface TestApp {
 /** Keeps records in a list. */
 export function listSink(records: LogRecord[] = []): RecordSink {
   return {
-    record: (record) => void records.push(record),
+    record: (record) => records.push(record) > 0,
     flushed: async () => true,
     caughtUp: async () => {},
     erase: async (customerKey, requestedAt) => {

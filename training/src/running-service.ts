@@ -22,12 +22,24 @@ export interface RunningService {
   stop(): Promise<void>;
 }
 
+/** What a service is started with; of what it reads from the environment besides, it gets nothing. */
+export interface ServicePlaces {
+  readonly modelDirectory: string;
+  /** File of the prediction store. */
+  readonly predictions: string;
+  /** Where records wait for the store. */
+  readonly spool: string;
+}
+
+/** Variables of the service that somebody may have set for his own; a variable set to nothing counts as not set. */
+const UNSET = { API_KEYS: "", RATE_LIMIT: "", WEB_CONCURRENCY: "", STORE_RETENTION_DAYS: "", STORE_HASH_SECRET: "" };
+
 /**
  * Starts the service on a free port and waits for its first answer.
  *
  * @throws CHURN_ERR_SERVICE_START with what the service said
  */
-export async function startService(modelDirectory: string): Promise<RunningService> {
+export async function startService({ modelDirectory, predictions, spool }: ServicePlaces): Promise<RunningService> {
   if (!existsSync(SERVICE)) {
     throw new ChurnError(
       "CHURN_ERR_SERVICE_START",
@@ -36,7 +48,16 @@ export async function startService(modelDirectory: string): Promise<RunningServi
   }
   const start = performance.now();
   const child = spawn(process.execPath, [SERVICE], {
-    env: { ...process.env, MODEL_DIR: modelDirectory, PORT: "0", HOST: "127.0.0.1", LOG_LEVEL: "info" },
+    env: {
+      ...process.env,
+      ...UNSET,
+      MODEL_DIR: modelDirectory,
+      PREDICTION_STORE_URL: `sqlite:${predictions}`,
+      SPOOL_DIR: spool,
+      PORT: "0",
+      HOST: "127.0.0.1",
+      LOG_LEVEL: "info",
+    },
     stdio: ["ignore", "pipe", "pipe"],
   });
   const exit = once(child, "exit");

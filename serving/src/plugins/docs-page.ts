@@ -75,7 +75,7 @@ export async function addDocsPage(
   });
   await app.register(swaggerUi, {
     routePrefix: DOCS_PREFIX,
-    uiConfig: { layout: "BaseLayout", docExpansion: "list", displayRequestDuration: true, persistAuthorization: true },
+    uiConfig: { layout: "BaseLayout", docExpansion: "list", displayRequestDuration: true },
     theme: { title: TITLE },
     staticCSP: CONTENT_SECURITY_POLICY,
   });

@@ -108,8 +108,7 @@ export function addOutcomesRoute(app: FastifyInstance, { sink, storedKey, metric
     async (request, reply) => {
       const outcomes = checkedOutcomes(request.body, outcomeValidator());
       const now = Date.now();
-      for (const outcome of outcomes) {
-        const { prediction_id, customer_key, observed_at, churn_outcome, reported_at } = outcome;
+      const areTaken = outcomes.map(({ prediction_id, customer_key, observed_at, churn_outcome, reported_at }) =>
         sink.record({
           kind: "outcome",
           predictionId: prediction_id?.toLowerCase() ?? null,
@@ -117,9 +116,10 @@ export function addOutcomesRoute(app: FastifyInstance, { sink, storedKey, metric
           observedAt: observed_at === undefined ? now : Date.parse(observed_at),
           outcome: churn_outcome,
           reportedAt: reported_at === undefined ? now : Date.parse(reported_at),
-        });
-      }
-      if (!(await sink.flushed())) throw failure("STORE_FULL", "the outcomes could not be kept: send them again later");
+        }),
+      );
+      const isKept = (await sink.flushed()) && !areTaken.includes(false);
+      if (!isKept) throw failure("STORE_FULL", "the outcomes could not be kept: send them again later");
       metrics.countOutcomes(outcomes.length);
       logger.info({ event: "outcomes.accepted", ...contextFacts(request), rows: outcomes.length }, "outcomes accepted");
       return reply.status(202).send({ accepted: outcomes.length });

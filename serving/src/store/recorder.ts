@@ -68,8 +68,9 @@ const NOTHING_YET: DeliveryReport = {
 
 /** Who takes records: the recorder, or a test's list. */
 export interface RecordSink {
-  record(record: LogRecord): void;
-  /** Whether all that was recorded so far has got to the disk, asked when it has. */
+  /** @returns whether there was room for it */
+  record(record: LogRecord): boolean;
+  /** Resolves when all that was recorded so far is on disk, to whether it is. */
   flushed(): Promise<boolean>;
   /** Resolves when the store is not far behind; at once when it is away, for then waiting would help nobody. */
   caughtUp(): Promise<void>;
@@ -87,6 +88,9 @@ export class Recorder implements RecordSink {
   #writing = new RecordBuffer(MEMORY_LIMIT_BYTES); // on its way to disk; again, when the disk did not take it
   #flushing: Promise<boolean> | undefined;
   #timer: NodeJS.Timeout | undefined;
+  #mustRotate = false;
+  #taken = 0; // into memory, ever
+  #written = 0; // of these to the disk
   #recorded: number; // since the delivery thread began, and what it finds in the own spool
   #dropped = 0;
   #complainedAt = Number.NEGATIVE_INFINITY;
@@ -135,20 +139,22 @@ export class Recorder implements RecordSink {
     this.#worker = worker;
   }
 
-  record(record: LogRecord): void {
+  record(record: LogRecord): boolean {
     const hasRoom = this.#bytesOnDisk() + this.#bytesInMemory() < this.#config.spoolLimitBytes;
     if (!hasRoom || !this.#filling.add(record, Date.now())) {
       this.#drop(1);
-      return;
+      return false;
     }
+    this.#taken += 1;
     this.#recorded += 1;
     this.#flushIn(FLUSH_INTERVAL_MS);
+    return true;
   }
 
   async flushed(): Promise<boolean> {
-    const before = this.#dropped;
-    while (this.#bytesInMemory() > 0) if (!(await this.#flush())) return false;
-    return this.#dropped === before;
+    const upTo = this.#taken; // others go on recording meanwhile
+    while (this.#written < upTo) if (!(await this.#flush())) return false;
+    return true;
   }
 
   async caughtUp(): Promise<void> {
@@ -164,11 +170,11 @@ export class Recorder implements RecordSink {
    */
   async erase(customerKey: string, requestedAt: number): Promise<boolean> {
     await this.flushed();
-    await this.#writer.rotate().catch(() => {}); // what is before the order is in segments that may be rewritten
-    this.record({ kind: "erasure", customerKey, requestedAt });
+    this.#mustRotate = true; // what is before the order is in segments that may be rewritten
+    const isTaken = this.record({ kind: "erasure", customerKey, requestedAt });
     const isOnDisk = await this.flushed();
     this.#tell({ kind: "erase", customerKey });
-    return isOnDisk;
+    return isTaken && isOnDisk;
   }
 
   /** @throws When the store is away or slow */
@@ -252,6 +258,8 @@ export class Recorder implements RecordSink {
     this.#timer = undefined;
     if (this.#writing.length === 0) [this.#writing, this.#filling] = [this.#filling, this.#writing];
     try {
+      if (this.#mustRotate) await this.#writer.rotate();
+      this.#mustRotate = false;
       await this.#writer.append(this.#writing.content);
     } catch (error) {
       this.#complain("spool.unwritable", { detail: (error as Error).message }, "spool cannot be written");
@@ -259,6 +267,7 @@ export class Recorder implements RecordSink {
       return false;
     }
     this.#writtenBytes += this.#writing.length;
+    this.#written += this.#writing.count;
     this.#writing.clear();
     this.#tell({ kind: "wake" });
     if (this.#filling.length > 0) this.#flushIn(FLUSH_INTERVAL_MS);

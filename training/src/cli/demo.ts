@@ -44,6 +44,7 @@ async function runDemo({ rows, out, ...output }: DemoOptions): Promise<void> {
     model: join(out, "models", "best_model"),
     runs: join(out, "mlruns"),
     report: join(out, "reports", "training.html"),
+    predictions: join(out, "data", "live", "predictions.db"),
   };
   const start = performance.now();
   log.info({ event: "demo.started", rows }, "demo started");
@@ -75,7 +76,8 @@ async function runDemo({ rows, out, ...output }: DemoOptions): Promise<void> {
   print(`   Threshold ${manifest.threshold.value.toFixed(3)}: ${manifest.threshold.reason}\n`);
 
   print("3. Service\n   Starting it as a process of its own, with nothing but the model directory …");
-  const service = await startService(paths.model);
+  const spool = join(out, "data", "live", "spool");
+  const service = await startService({ modelDirectory: paths.model, predictions: paths.predictions, spool });
   try {
     print(`   ${service.url} answered after ${service.startMs.toFixed(0)} ms\n`);
     const predictions = await askForPredictions(service, Model.load(paths.model), context);
@@ -85,6 +87,7 @@ async function runDemo({ rows, out, ...output }: DemoOptions): Promise<void> {
     print(`   ${paths.model.padEnd(width)}the model; MODEL_CARD.md in it says what it is`);
     print(`   ${paths.runs.padEnd(width)}the tracked run`);
     print(`   ${paths.report.padEnd(width)}how good the model is, in plots: open it in a browser`);
+    print(`   ${paths.predictions.padEnd(width)}each prediction, as the service keeps it`);
     print(
       `   Serve it again: MODEL_DIR=${relative(ROOT, paths.model)} npm start, then open http://127.0.0.1:8000/docs`,
     );
