@@ -2,6 +2,7 @@
  * Delivery: takes records from the spool to the store, in order, for as long as it takes. It runs in a thread of its own
  * (`delivery-worker.ts`), so that no store, however slow, holds up an answer.
  */
+import { setTimeout as sleep } from "node:timers/promises";
 import type { LogRecord } from "@churn/contract";
 import type { PredictionStore } from "./prediction-store.ts";
 import { type Slot, takeAbandonedSlots } from "./slots.ts";
@@ -9,6 +10,9 @@ import { SpoolReader } from "./spool.ts";
 
 /** Records of one transaction. */
 const BATCH_RECORDS = 1000;
+
+/** How long records are let gather, in ms: a transaction costs as much as many of them. */
+const GATHER_MS = 100;
 
 /** How long a store that failed is left alone, in ms: doubled with each failure. */
 const MIN_PAUSE_MS = 250;
@@ -81,6 +85,7 @@ export class Delivery {
         break;
       }
       await this.#pause(isDone ? ADOPT_EVERY_MS : this.#pauseMs);
+      if (isDone && !this.#isStopping) await sleep(GATHER_MS);
     }
     await this.#store?.close().catch(() => {}); // it may be away
   }
