@@ -20,7 +20,7 @@ const CHROMIUM_PATH = process.env.CHROMIUM_PATH ?? "/usr/bin/chromium";
 const MODEL = "models/best_model";
 
 async function pictureOfDocs(browser: Browser): Promise<void> {
-  const service = await startService(MODEL);
+  const service = await startService(MODEL, mkdtempSync(join(tmpdir(), "churn-live-")));
   try {
     const page = await browser.newPage({ viewport: { width: 1000, height: 1400 } });
     await page.goto(`${service.url}/docs`);

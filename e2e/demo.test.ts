@@ -43,7 +43,7 @@ for (const signal of ["SIGTERM", "SIGINT"] as const) {
   test(`a service ends when ${signal} ends the process that started it`, async () => {
     const script = `
       import { startService } from ${JSON.stringify(RUNNING_SERVICE)};
-      console.log((await startService(${JSON.stringify(tiny.directory)})).url);
+      console.log((await startService(${JSON.stringify(tiny.directory)}, ${JSON.stringify(`${tiny.directory}-live`)})).url);
       setInterval(() => {}, 1000);
     `;
     const starter = spawn(process.execPath, ["--input-type=module", "-e", script], {

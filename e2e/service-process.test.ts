@@ -78,7 +78,13 @@ for (const [name, command] of COMMANDS) {
       served.join(),
     );
     assert.deepEqual({ code, signal }, { code: 0, signal: null });
-    assert.deepEqual(events(stdout), ["model.loaded", "service.listening", "service.draining", "service.closed", "service.stopped"]);
+    assert.deepEqual(events(stdout), [
+      "model.loaded",
+      "service.listening",
+      "service.draining",
+      "service.closed",
+      "service.stopped",
+    ]);
     assert.doesNotMatch(stderr, /\bat .*:\d+|service\.failed/);
     await assert.rejects(predict(address, new Agent()), { code: "ECONNREFUSED" });
   });

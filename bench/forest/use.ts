@@ -3,7 +3,8 @@
  * size of the model, and how soon it is there.
  */
 import { execFileSync } from "node:child_process";
-import { readdirSync, statSync } from "node:fs";
+import { mkdtempSync, readdirSync, statSync } from "node:fs";
+import { tmpdir } from "node:os";
 import { join } from "node:path";
 import {
   FOREST_FILE,
@@ -151,7 +152,7 @@ function timeLoad(directory: string): number {
 async function timeStarts(directory: string): Promise<number> {
   const times: number[] = [];
   for (let i = 0; i < STARTS; i++) {
-    const service = await startService(directory);
+    const service = await startService(directory, mkdtempSync(join(tmpdir(), "churn-live-")));
     times.push(service.startMs);
     const { status } = await fetch(service.url); // the same question again, to see what was answered
     await service.stop();

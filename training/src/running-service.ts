@@ -5,7 +5,7 @@
 import { type ChildProcess, spawn } from "node:child_process";
 import { once } from "node:events";
 import { existsSync } from "node:fs";
-import { relative } from "node:path";
+import { join, relative } from "node:path";
 import { createInterface } from "node:readline";
 import { fileURLToPath } from "node:url";
 import { ChurnError } from "@churn/contract";
@@ -22,24 +22,16 @@ export interface RunningService {
   stop(): Promise<void>;
 }
 
-/** What a service is started with; of what it reads from the environment besides, it gets nothing. */
-export interface ServicePlaces {
-  readonly modelDirectory: string;
-  /** File of the prediction store. */
-  readonly predictions: string;
-  /** Where records wait for the store. */
-  readonly spool: string;
-}
-
 /** Variables of the service that somebody may have set for his own; a variable set to nothing counts as not set. */
 const UNSET = { API_KEYS: "", RATE_LIMIT: "", WEB_CONCURRENCY: "", STORE_RETENTION_DAYS: "", STORE_HASH_SECRET: "" };
 
 /**
  * Starts the service on a free port and waits for its first answer.
  *
+ * @param live Folder of its prediction store, `predictions.db`, and of what waits for it.
  * @throws CHURN_ERR_SERVICE_START with what the service said
  */
-export async function startService({ modelDirectory, predictions, spool }: ServicePlaces): Promise<RunningService> {
+export async function startService(modelDirectory: string, live: string): Promise<RunningService> {
   if (!existsSync(SERVICE)) {
     throw new ChurnError(
       "CHURN_ERR_SERVICE_START",
@@ -52,8 +44,8 @@ export async function startService({ modelDirectory, predictions, spool }: Servi
       ...process.env,
       ...UNSET,
       MODEL_DIR: modelDirectory,
-      PREDICTION_STORE_URL: `sqlite:${predictions}`,
-      SPOOL_DIR: spool,
+      PREDICTION_STORE_URL: `sqlite:${join(live, "predictions.db")}`,
+      SPOOL_DIR: join(live, "spool"),
       PORT: "0",
       HOST: "127.0.0.1",
       LOG_LEVEL: "info",

@@ -9,7 +9,7 @@ import { type Slot, takeAbandonedSlots } from "./slots.ts";
 import { SpoolReader } from "./spool.ts";
 
 /** Records of one transaction. */
-const BATCH_RECORDS = 1000;
+const BATCH_RECORDS = 250;
 
 /** How long records are let gather, in ms: a transaction costs as much as many of them. */
 const GATHER_MS = 100;

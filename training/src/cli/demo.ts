@@ -1,5 +1,5 @@
 /** `churn demo`: the main job once, told step by step. */
-import { join, relative } from "node:path";
+import { dirname, join, relative } from "node:path";
 import { fileURLToPath } from "node:url";
 import { featureColumnNames, Model, type ModelManifest, RequestReader } from "@churn/contract";
 import { Command } from "commander";
@@ -44,7 +44,7 @@ async function runDemo({ rows, out, ...output }: DemoOptions): Promise<void> {
     model: join(out, "models", "best_model"),
     runs: join(out, "mlruns"),
     report: join(out, "reports", "training.html"),
-    predictions: join(out, "data", "live", "predictions.db"),
+    store: join(out, "data", "live", "predictions.db"),
   };
   const start = performance.now();
   log.info({ event: "demo.started", rows }, "demo started");
@@ -76,8 +76,7 @@ async function runDemo({ rows, out, ...output }: DemoOptions): Promise<void> {
   print(`   Threshold ${manifest.threshold.value.toFixed(3)}: ${manifest.threshold.reason}\n`);
 
   print("3. Service\n   Starting it as a process of its own, with nothing but the model directory …");
-  const spool = join(out, "data", "live", "spool");
-  const service = await startService({ modelDirectory: paths.model, predictions: paths.predictions, spool });
+  const service = await startService(paths.model, dirname(paths.store));
   try {
     print(`   ${service.url} answered after ${service.startMs.toFixed(0)} ms\n`);
     const predictions = await askForPredictions(service, Model.load(paths.model), context);
@@ -87,7 +86,7 @@ async function runDemo({ rows, out, ...output }: DemoOptions): Promise<void> {
     print(`   ${paths.model.padEnd(width)}the model; MODEL_CARD.md in it says what it is`);
     print(`   ${paths.runs.padEnd(width)}the tracked run`);
     print(`   ${paths.report.padEnd(width)}how good the model is, in plots: open it in a browser`);
-    print(`   ${paths.predictions.padEnd(width)}each prediction, as the service keeps it`);
+    print(`   ${paths.store.padEnd(width)}each prediction, as the service keeps it`);
     print(
       `   Serve it again: MODEL_DIR=${relative(ROOT, paths.model)} npm start, then open http://127.0.0.1:8000/docs`,
     );
