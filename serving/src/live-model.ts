@@ -2,7 +2,7 @@
  * The model that answers, and how another takes its place: loaded and verified beside it, with an app of its own, and put in
  * front between two requests. What is already under way is finished by the old one. A model that is refused changes nothing.
  */
-import { type StatsListener, unwatchFile, watchFile } from "node:fs";
+import { type StatsListener, watchFile } from "node:fs";
 import type { IncomingMessage, ServerResponse } from "node:http";
 import { join } from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
@@ -50,14 +50,13 @@ export class LiveModel {
     this.#app.routing(request, response);
   };
 
-  /** Looks at the directory from now on, and takes what changes there; returns what ends that. */
-  watch(): () => void {
+  /** Looks at the directory from now on, and takes what changes there. Does not keep the process alive. */
+  watch(): void {
     const path = join(this.#directory, MANIFEST_FILE);
     const onChange: StatsListener = ({ mtimeMs }) => {
       if (mtimeMs > 0) void this.reload(); // 0: gone, as between the two steps of a swap
     };
     watchFile(path, { interval: LOOK_EVERY_MS, persistent: false }, onChange);
-    return () => unwatchFile(path, onChange);
   }
 
   /** Takes the model that is in the directory, if it is another and whole. One at a time; what is asked for meanwhile comes after. */

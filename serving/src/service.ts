@@ -45,16 +45,16 @@ async function serve(config: Config, logger: Logger): Promise<void> {
   const service = createService(config, recorder, logger);
   const live = await LiveModel.load(config.modelDirectory, service);
   const server = createHttpServer(live.handle);
-  await listen(server, config, logger);
-  recorder.start(live.model.manifest.dataset.target.horizonDays); // after the first request can be answered
-  const unwatch = live.watch();
+  // Before anybody is told that it listens, and so might stop it.
   process.on("SIGHUP", () => void live.reload());
   onStopSignal(async (signal) => {
-    unwatch();
     await stopGracefully(server, service.drain, logger, { signal });
     await recorder.close();
     logger.info({ event: "service.stopped" }, "service stopped");
   }, fail);
+  await listen(server, config, logger);
+  live.watch();
+  recorder.start(live.model.manifest.dataset.target.horizonDays); // after the first request can be answered
 }
 
 function createService(config: Config, recorder: Recorder, logger: Logger): Service {
