@@ -9,10 +9,22 @@ import { SpoolReader, SpoolWriter, spoolBytes } from "../src/store/spool.ts";
 import { predictionOf } from "./records.ts";
 
 let folder: string;
+let writers: SpoolWriter[];
 beforeEach(() => {
   folder = mkdtempSync(join(tmpdir(), "churn-spool-"));
+  writers = [];
 });
-afterEach(() => rmSync(folder, { recursive: true, force: true }));
+afterEach(async () => {
+  for (const writer of writers) await writer.close();
+  rmSync(folder, { recursive: true, force: true });
+});
+
+/** Closed when its test has ended: Node takes a file that is left to the garbage collector for a fault. */
+function newWriter(): SpoolWriter {
+  const writer = new SpoolWriter(folder);
+  writers.push(writer);
+  return writer;
+}
 
 const linesOf = (records: readonly LogRecord[]): Buffer =>
   Buffer.from(records.map((record) => `${JSON.stringify(record)}\n`).join(""));
@@ -28,7 +40,7 @@ function drain(reader: SpoolReader, limit: number): LogRecord[] {
 }
 
 test("what is written is read once, in order, whatever the sizes of the parts", async () => {
-  const writer = new SpoolWriter(folder);
+  const writer = newWriter();
   const reader = new SpoolReader(folder);
   const written: LogRecord[] = [];
   const read: LogRecord[] = [];
@@ -46,7 +58,7 @@ test("what is written is read once, in order, whatever the sizes of the parts", 
 });
 
 test("segments that are delivered are deleted, and their bytes are counted", async () => {
-  const writer = new SpoolWriter(folder);
+  const writer = newWriter();
   const reader = new SpoolReader(folder);
   const content = linesOf(Array.from({ length: 500 }, (_, i) => predictionOf(i)));
   for (let i = 0; i < 20; i++) await writer.append(content);
@@ -59,21 +71,21 @@ test("segments that are delivered are deleted, and their bytes are counted", asy
 });
 
 test("a batch that was not delivered comes again", async () => {
-  await new SpoolWriter(folder).append(linesOf([predictionOf(1), predictionOf(2)]));
+  await newWriter().append(linesOf([predictionOf(1), predictionOf(2)]));
   const reader = new SpoolReader(folder);
   assert.deepEqual(reader.next(1), reader.next(1));
 });
 
 test("a new writer begins a new segment, and what was there comes first", async () => {
-  await new SpoolWriter(folder).append(linesOf([predictionOf(1)]));
-  await new SpoolWriter(folder).append(linesOf([predictionOf(2)]));
+  await newWriter().append(linesOf([predictionOf(1)]));
+  await newWriter().append(linesOf([predictionOf(2)]));
   assert.deepEqual(drain(new SpoolReader(folder), 9), [predictionOf(1), predictionOf(2)]);
 });
 
 test("a line that a killed writer left unfinished is not read, nor in the way", async () => {
-  await new SpoolWriter(folder).append(linesOf([predictionOf(1)]));
+  await newWriter().append(linesOf([predictionOf(1)]));
   appendFileSync(join(folder, "000000000001.ndjson"), JSON.stringify(predictionOf(2)).slice(0, 40));
-  await new SpoolWriter(folder).append(linesOf([predictionOf(3)]));
+  await newWriter().append(linesOf([predictionOf(3)]));
   assert.deepEqual(drain(new SpoolReader(folder), 9), [predictionOf(1), predictionOf(3)]);
 });
 
@@ -98,7 +110,7 @@ test("lines that are no records are told, not delivered", async () => {
 });
 
 test("a customer is erased from what waits; the rest is delivered once", async () => {
-  const writer = new SpoolWriter(folder);
+  const writer = newWriter();
   const of = (i: number): LogRecord => predictionOf(i, { customerKey: i % 2 === 0 ? "gone" : "stays" });
   await writer.append(linesOf(Array.from({ length: 100 }, (_, i) => of(i))));
   const reader = new SpoolReader(folder);
