@@ -20,9 +20,10 @@ COPY serving/src serving/src
 COPY models/best_model models/best_model
 RUN install -d -o 1000 -g 1000 .compile-cache
 # Starts and stops the service once: the build fails when it cannot start, and its compiled code stays in the image, as a
-# read-only file system could not keep it. It saves a third of the CPU time to the first answer. The cache belongs to a user id.
+# read-only file system could not keep it: each start would compile anew. The cache belongs to a user id.
 USER 1000:1000
-RUN NODE_COMPILE_CACHE=.compile-cache PORT=0 PREDICTION_STORE_URL=sqlite:/tmp/warm-up.db SPOOL_DIR=/tmp/warm-up-spool \
+RUN data=$(mktemp -d) && NODE_COMPILE_CACHE=.compile-cache PORT=0 \
+    PREDICTION_STORE_URL=sqlite:$data/predictions.db SPOOL_DIR=$data/spool \
     timeout --signal=TERM --preserve-status 10 node serving/src/main.ts
 
 FROM node:26.10.0-bookworm-slim
@@ -34,7 +35,9 @@ RUN rm -rf /usr/local/lib/node_modules /usr/local/bin/npm /usr/local/bin/npx /us
     && install -d -o 1000 -g 1000 /data
 WORKDIR /app
 COPY --from=build /app /app
+# NODE_OPTIONS as in start.sh, which says why.
 ENV NODE_ENV=production \
+    NODE_OPTIONS=--max-semi-space-size=16 \
     NODE_COMPILE_CACHE=/app/.compile-cache \
     HOST=0.0.0.0 \
     PORT=8000 \

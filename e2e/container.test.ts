@@ -151,7 +151,9 @@ function copy(text: string): void {
 /** The final stage's ENV, with this machine's paths, and a port and permission of its own for the test. */
 function containerEnvironment(): Record<string, string> {
   const pairs = textsOf(finalStage, "ENV").flatMap((text) => text.trim().split(/\s+/));
-  const environment = Object.fromEntries(pairs.map((pair) => pair.split("=") as [string, string]));
+  const environment = Object.fromEntries(
+    pairs.map((pair) => [pair.slice(0, pair.indexOf("=")), pair.slice(pair.indexOf("=") + 1)]),
+  );
   for (const [name, value] of Object.entries(environment)) {
     environment[name] = value.replace("/app/", `${app}/`).replace("/data/", `${data}/`);
   }

@@ -7,6 +7,7 @@ export * from "./errors.ts";
 export * from "./expression.ts";
 export * from "./features.ts";
 export * from "./forest.ts";
+export * from "./html.ts";
 export * from "./kernel.ts";
 export * from "./manifest.ts";
 export * from "./model.ts";

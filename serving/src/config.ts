@@ -8,6 +8,7 @@
 import { isIPv4 } from "node:net";
 import { ChurnError, type Issue } from "@churn/contract";
 import { ApiKeys } from "./api-keys.ts";
+import { checkStoreUrl } from "./store/prediction-store.ts";
 
 const LOG_LEVELS = ["fatal", "error", "warn", "info", "debug", "trace", "silent"] as const;
 
@@ -139,12 +140,12 @@ function readBoolean(read: Read, report: Report, variable: string): boolean {
 
 function readStoreUrl(read: Read, reportSecret: Report): string {
   const url = read("PREDICTION_STORE_URL") ?? DEFAULT_STORE_URL;
-  const isUrl = /^sqlite:./.test(url) || (/^postgres(ql)?:\/\/./.test(url) && URL.canParse(url));
-  if (!isUrl)
-    reportSecret(
-      "PREDICTION_STORE_URL",
-      "expected sqlite:path or postgres://… (not repeated here: it may hold a password)",
-    );
+  try {
+    checkStoreUrl(url);
+  } catch (error) {
+    if (!(error instanceof ChurnError)) throw error;
+    for (const { path, message } of error.issues) reportSecret(path, message); // it does not repeat the URL
+  }
   return url;
 }
 

@@ -7,7 +7,7 @@ import { createServer, type RequestListener, type Server } from "node:http";
 import { answerBrokenConnection } from "./plugins/error-handler.ts";
 
 /** How long a request's headers may take to arrive, in ms. */
-export const HEADERS_TIMEOUT_MS = 30_000;
+const HEADERS_TIMEOUT_MS = 30_000;
 
 /** How long a connection may be idle, in ms: longer than the minute after which common balancers give theirs up. */
 const KEEP_ALIVE_TIMEOUT_MS = 72_000;

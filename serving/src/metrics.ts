@@ -7,14 +7,15 @@
 import type { ModelManifest, Warning } from "@churn/contract";
 import { AggregatorRegistry, Counter, collectDefaultMetrics, Gauge, Histogram, Registry } from "prom-client";
 import type { DeliveryState } from "./store/recorder.ts";
+import { SCORE_BINS } from "./store/statements.ts";
 
 export const METRICS_CONTENT_TYPE = Registry.PROMETHEUS_CONTENT_TYPE;
 
 /** Upper bounds in seconds. A prediction takes a tenth of a millisecond, an explained one four. */
 const LATENCY_BUCKETS = [0.00025, 0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 10];
 
-/** Upper bounds of scores: twenty equal bins. */
-const SCORE_BUCKETS = Array.from({ length: 20 }, (_, i) => (i + 1) / 20);
+/** Upper bounds of scores: the bins that the store counts in. */
+const SCORE_BUCKETS = Array.from({ length: SCORE_BINS }, (_, i) => (i + 1) / SCORE_BINS);
 
 const START_TIME = "process_start_time_seconds";
 const REQUEST_SECONDS = "churn_http_request_duration_seconds";

@@ -84,11 +84,11 @@ function send(message: Message): void {
 export function passOnQuestions(): void {
   cluster.on("message", (worker, message: Message) => {
     if (message.peers === "question") {
-      const others = Object.values(cluster.workers ?? {}).filter(
-        (other) => other?.isConnected() && other.id !== worker.id,
-      );
+      const others = Object.values(cluster.workers ?? {})
+        .filter((other) => other !== undefined)
+        .filter((other) => other.isConnected() && other.id !== worker.id);
       worker.send({ peers: "asked", id: message.id, count: others.length } satisfies Message);
-      for (const other of others) other?.send(message);
+      for (const other of others) other.send(message);
     } else if (message.peers === "answer") {
       cluster.workers?.[message.to]?.send(message);
     }

@@ -6,10 +6,7 @@ import { randomUUIDv7 } from "node:crypto";
 import { type Model, type Reason, ReasonFinder, RequestReader, type Row, type Warning } from "@churn/contract";
 import type { Metrics } from "./metrics.ts";
 import type { RecordSink } from "./store/recorder.ts";
-import { RecordMaker } from "./store/records.ts";
-
-/** A customer that satisfies the request schema. */
-export type Customer = Readonly<Record<string, unknown>>;
+import { type Customer, RecordMaker } from "./store/records.ts";
 
 /** The answer, by its wire names. */
 export interface Prediction {

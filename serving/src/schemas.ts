@@ -3,6 +3,8 @@
  *
  * They serve twice: Fastify's serializer writes answers by them, and the docs page shows them.
  */
+import { Ajv, type ValidateFunction } from "ajv";
+import { lazily } from "./lazily.ts";
 
 /** Reference to the schema that `PROBLEM_SCHEMA` adds. */
 const PROBLEM = { $ref: "Problem#" };
@@ -61,6 +63,22 @@ export function problemResponses(statuses: readonly ProblemStatus[]): Record<num
       { description: PROBLEM_DESCRIPTIONS[status], content: { "application/problem+json": { schema: PROBLEM } } },
     ]),
   );
+}
+
+/** The key of a customer, whatever the data set calls it. */
+export const CUSTOMER_KEY_SCHEMA = {
+  type: "string",
+  minLength: 1,
+  maxLength: 256,
+  description: "The customer, as the key field of a prediction names him; a number as its text.",
+};
+
+/**
+ * A validator that is compiled when it is first needed, and ends at the first fault: of a long list nobody reads more, and a
+ * hostile one would make an object for each.
+ */
+export function firstFaultValidator<T>(schema: object): () => ValidateFunction<T> {
+  return lazily(() => new Ajv({ verbose: true, ownProperties: true, validateSchema: false }).compile<T>(schema));
 }
 
 /** An object schema with every property required. */

@@ -9,10 +9,12 @@ import {
   type ColumnType,
   featureColumnNames,
   fieldPointer,
+  type Html,
+  html,
   type Issue,
   type ModelManifest,
+  NOTHING,
 } from "@churn/contract";
-import { type Html, html, NOTHING } from "./html.ts";
 import { counted } from "./words.ts";
 
 /** One input of the form. */

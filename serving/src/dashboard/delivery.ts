@@ -1,6 +1,7 @@
 /** Whether predictions reach the store, and what waits in front of it. */
+
+import type { Html } from "@churn/contract";
 import type { DeliveryState } from "../store/recorder.ts";
-import type { Html } from "./html.ts";
 import { alarm, facts, section } from "./sections.ts";
 import { count, counted, duration } from "./words.ts";
 

@@ -1,6 +1,5 @@
 /** What model is live, since when, and how good it was on customers that it had not seen. */
-import type { Metric, ModelManifest } from "@churn/contract";
-import { type Html, html, NOTHING } from "./html.ts";
+import { type Html, html, type Metric, type ModelManifest, NOTHING } from "@churn/contract";
 import { facts, section } from "./sections.ts";
 import { counted, figure, moment, percent } from "./words.ts";
 

@@ -1,6 +1,7 @@
 /** What became of the predicted customers, as far as it has been reported. */
+
+import { type Html, html, NOTHING } from "@churn/contract";
 import type { StoreSummary } from "../store/prediction-store.ts";
-import { type Html, html, NOTHING } from "./html.ts";
 import { alarm, facts, note, section } from "./sections.ts";
 import { count, counted, moment, NO_FIGURE, percent, percentOf } from "./words.ts";
 

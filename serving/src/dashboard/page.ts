@@ -4,12 +4,11 @@
  */
 import { createHash } from "node:crypto";
 import { readFileSync } from "node:fs";
-import type { ModelManifest } from "@churn/contract";
+import { type Html, html, type ModelManifest, NOTHING, trusted } from "@churn/contract";
 import type { RouteTraffic } from "../metrics.ts";
 import type { StoreSummary } from "../store/prediction-store.ts";
 import type { Field, FormState } from "./customer-form.ts";
 import { type DeliveryFacts, deliverySection } from "./delivery.ts";
-import { type Html, html, NOTHING, trusted } from "./html.ts";
 import { type ModelTimes, modelSection } from "./model-facts.ts";
 import { outcomesSection } from "./outcomes.ts";
 import { type ExplainedPrediction, recentSection } from "./recent-predictions.ts";

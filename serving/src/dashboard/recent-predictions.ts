@@ -3,9 +3,8 @@
  * only the model that made the prediction can do, and only when it comes to the same score.
  */
 import { setImmediate as turn } from "node:timers/promises";
-import type { Model, ReasonFinder, RequestReader } from "@churn/contract";
+import { type Html, html, type Model, NOTHING, type ReasonFinder, type RequestReader } from "@churn/contract";
 import type { RecentPrediction } from "../store/prediction-store.ts";
-import { type Html, html, NOTHING } from "./html.ts";
 import { alarm, note, section } from "./sections.ts";
 import { moment, percent } from "./words.ts";
 

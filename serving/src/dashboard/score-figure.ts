@@ -2,9 +2,8 @@
  * The scores of now against those of training: two histograms in one picture. Bars are the stored predictions; the
  * line is what the model gave customers that were held out of training.
  */
-import type { ModelManifest } from "@churn/contract";
+import { type Html, html, type ModelManifest, NOTHING } from "@churn/contract";
 import type { StoreSummary } from "../store/prediction-store.ts";
-import { type Html, html, NOTHING } from "./html.ts";
 import { BINS, scoreShares, shareBelow } from "./score-shares.ts";
 import { alarm, type Row, section, table } from "./sections.ts";
 import { count, counted, NO_FIGURE, percent } from "./words.ts";

@@ -1,5 +1,5 @@
 /** What the page's sections are made of: a heading with its question, a table, a list of facts. */
-import { type Html, html, NOTHING } from "./html.ts";
+import { type Html, html, NOTHING } from "@churn/contract";
 
 /** A landmark of the page; the navigation at its head names it by its id. */
 export function section(id: string, title: string, question: string, ...content: readonly Html[]): Html {

@@ -1,6 +1,7 @@
 /** The requests since the service started, by route: how many, how many failed, how fast. */
+
+import { type Html, html } from "@churn/contract";
 import type { RouteTraffic } from "../metrics.ts";
-import { type Html, html } from "./html.ts";
 import { alarm, note, type Row, section, table } from "./sections.ts";
 import { count, duration, percentOf } from "./words.ts";
 

@@ -1,7 +1,15 @@
 /** A customer that somebody tries: the same answer as `POST /predict?explain=true`, but nothing is stored or counted. */
-import type { Explanation, Model, ReasonFinder, RequestReader, Warning } from "@churn/contract";
+import {
+  type Explanation,
+  type Html,
+  html,
+  type Model,
+  NOTHING,
+  type ReasonFinder,
+  type RequestReader,
+  type Warning,
+} from "@churn/contract";
 import { customerForm, type Field, type FormState } from "./customer-form.ts";
-import { type Html, html, NOTHING } from "./html.ts";
 import { decisionText } from "./recent-predictions.ts";
 import { note, section } from "./sections.ts";
 import { percent, points, signed } from "./words.ts";

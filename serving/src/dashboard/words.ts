@@ -1,15 +1,8 @@
 /** Numbers and times as people read them; the same everywhere, whatever the machine's language and time zone. */
-import { type Html, html } from "./html.ts";
+import { type Html, html } from "@churn/contract";
+import { lazily } from "../lazily.ts";
 
-/** Made when first needed: they take 20 ms of the start. */
-function lazily<T>(make: () => T): () => T {
-  let made: T | undefined;
-  return () => {
-    made ??= make();
-    return made;
-  };
-}
-
+// They take 20 ms to make.
 const grouped = lazily(() => new Intl.NumberFormat("en", { maximumFractionDigits: 0 }));
 const money = lazily(() => new Intl.NumberFormat("en", { minimumFractionDigits: 2, maximumFractionDigits: 2 }));
 const clock = lazily(

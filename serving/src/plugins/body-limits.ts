@@ -1,15 +1,15 @@
 /**
- * How bodies come in: as JSON and nothing else, and not for ever.
+ * How bodies come in: as JSON and nothing else, not for ever, and not absent where a route describes one.
  *
  * Node's own limit on the time of a whole request would cut long streams, so it is off; a body that is not a stream has
  * its own, of the same length for all.
  */
-import type { FastifyInstance, FastifyRequest } from "fastify";
+import { errorCodes, type FastifyInstance, type FastifyRequest } from "fastify";
 import { parseJson } from "../json.ts";
 import { failure } from "../problems.ts";
 
 /** How long a body may take to arrive, in ms. */
-export const BODY_TIMEOUT_MS = 30_000;
+const BODY_TIMEOUT_MS = 30_000;
 
 declare module "fastify" {
   interface FastifyRequest {
@@ -32,7 +32,9 @@ export function addBodyLimits(app: FastifyInstance, timeoutMs: number = BODY_TIM
   const stopTimer = (request: FastifyRequest): void => clearTimeout(request.bodyTimer);
   app.addHook("preValidation", (request, _reply, done) => {
     stopTimer(request);
-    done();
+    // Without a body and its content type no reader has run that could have said so.
+    const isMissing = request.body === undefined && request.routeOptions.schema?.body !== undefined;
+    done(isMissing ? new errorCodes.FST_ERR_CTP_EMPTY_JSON_BODY() : undefined);
   });
   app.addHook("onResponse", (request, _reply, done) => {
     stopTimer(request);

@@ -6,7 +6,7 @@
  */
 import { randomUUID } from "node:crypto";
 import type { IncomingMessage } from "node:http";
-import type { FastifyInstance } from "fastify";
+import type { FastifyInstance, FastifyRequest } from "fastify";
 
 /** What another system may call a request: nothing that could break a log line or a header. */
 const REQUEST_ID = /^[\w.:+/=-]{1,128}$/;
@@ -40,14 +40,6 @@ export function addRequestContext(app: FastifyInstance): void {
 }
 
 /** What every log line of a request carries. */
-export function contextFacts({
-  id,
-  traceId,
-  apiKeyId,
-}: {
-  id: string;
-  traceId: string | undefined;
-  apiKeyId: string | undefined;
-}) {
+export function contextFacts({ id, traceId, apiKeyId }: Pick<FastifyRequest, "id" | "traceId" | "apiKeyId">) {
   return { reqId: id, ...(traceId !== undefined && { traceId }), ...(apiKeyId !== undefined && { keyId: apiKeyId }) };
 }

@@ -10,17 +10,19 @@
 import { Readable } from "node:stream";
 import { setImmediate as yieldToOthers } from "node:timers/promises";
 import { describeValue, requestSchema } from "@churn/contract";
-import { Ajv, type ValidateFunction } from "ajv";
+import type { ValidateFunction } from "ajv";
 import type { FastifyError, FastifyInstance, FastifyRequest } from "fastify";
 import type { Logger } from "pino";
 import { parseJson } from "../json.ts";
 import { checkEncoding } from "../plugins/body-limits.ts";
 import { contextFacts } from "../plugins/request-context.ts";
-import type { Customer, Prediction, Predictor } from "../predictor.ts";
+import type { Prediction, Predictor } from "../predictor.ts";
 import { bodyFaults, type Fault, failure, INTERNAL, invalid, toProblem } from "../problems.ts";
-import { BODY_LIMIT_BYTES, PREDICTION_SCHEMA, refuseNothing } from "./predict.ts";
+import { firstFaultValidator } from "../schemas.ts";
+import type { Customer } from "../store/records.ts";
+import { BODY_LIMIT_BYTES, PREDICTION_SCHEMA } from "./predict.ts";
 
-export const MAX_CUSTOMERS = 10_000;
+const MAX_CUSTOMERS = 10_000;
 
 /** Ten thousand customers of thirty columns take half of it. */
 const LIST_LIMIT_BYTES = 16 * 2 ** 20;
@@ -30,7 +32,7 @@ const TURN = 256;
 
 const LINE_TOO_LONG = `line: expected at most ${BODY_LIMIT_BYTES} bytes, got more`;
 
-export const NDJSON = "application/x-ndjson";
+const NDJSON = "application/x-ndjson";
 
 /** How long a stream may give nothing, and take nothing, in ms. */
 const STREAM_IDLE_MS = 30_000;
@@ -52,23 +54,12 @@ export function addBatchRoute(
 ): void {
   const { dataset, inputExample, version } = predictor.model.manifest;
   const customerSchema = requestSchema(dataset);
-  let compiled: ValidateFunction<Customer> | undefined;
-  /** Compiled when first needed: it would delay the start. */
-  const validator = (): ValidateFunction<Customer> => {
-    compiled ??= new Ajv({ verbose: true, ownProperties: true, validateSchema: false }).compile<Customer>(
-      customerSchema,
-    );
-    return compiled;
-  };
+  const validator = firstFaultValidator<Customer>(customerSchema);
   const list = { type: "array", minItems: 1, maxItems: MAX_CUSTOMERS };
 
-  app.addContentTypeParser(NDJSON, (request: FastifyRequest, payload, done) => {
-    try {
-      checkEncoding(request);
-      done(null, payload);
-    } catch (error) {
-      done(error as Error);
-    }
+  app.addContentTypeParser(NDJSON, async (request: FastifyRequest, payload: unknown) => {
+    checkEncoding(request);
+    return payload;
   });
   app.post<{ Body: unknown[] | Readable }>(
     "/predict/batch",
@@ -98,7 +89,6 @@ export function addBatchRoute(
       // The list's length before its items, or a list of a million faults would make a million objects of them.
       validatorCompiler: () => () => true,
       serializerCompiler: () => JSON.stringify, // as for lines
-      preValidation: refuseNothing,
     },
     async (request, reply) => {
       const { body } = request;

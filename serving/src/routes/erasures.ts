@@ -6,10 +6,7 @@ import type { FastifyInstance } from "fastify";
 import type { Logger } from "pino";
 import { contextFacts } from "../plugins/request-context.ts";
 import { failure } from "../problems.ts";
-import { objectSchema } from "../schemas.ts";
-import { refuseNothing } from "./predict.ts";
-
-const MAX_KEY_LENGTH = 256;
+import { CUSTOMER_KEY_SCHEMA, objectSchema } from "../schemas.ts";
 
 /** @param erase Of a key, in every worker; resolves to whether all have noted it on disk. */
 export function addErasuresRoute(app: FastifyInstance, erase: (key: string) => Promise<boolean>, logger: Logger): void {
@@ -22,7 +19,7 @@ export function addErasuresRoute(app: FastifyInstance, erase: (key: string) => P
         tags: ["outcome"],
         summary: "Forget a customer: his predictions and outcomes",
         body: {
-          ...objectSchema({ customer_key: { type: "string", minLength: 1, maxLength: MAX_KEY_LENGTH } }),
+          ...objectSchema({ customer_key: CUSTOMER_KEY_SCHEMA }),
           additionalProperties: false,
           examples: [{ customer_key: "C-1001" }],
         },
@@ -34,7 +31,6 @@ export function addErasuresRoute(app: FastifyInstance, erase: (key: string) => P
         },
       },
       schemaErrorFormatter: () => failure("BODY_INVALID", "the body does not fit the schema"),
-      preValidation: refuseNothing,
     },
     async (request, reply) => {
       if (!(await erase(request.body.customer_key))) {

@@ -1,23 +1,21 @@
 /**
- * `POST /outcomes`: what really happened, for measuring the model and for training the next one. `POST /erasures`: a customer who is to be forgotten.
+ * `POST /outcomes`: what really happened, for measuring the model and for training the next one.
  *
  * An outcome is of one prediction, by its id, or of a customer at a time, by his key. The same one may come again; a
  * correction is a later report of the same. Answered once it is on disk here; the store may get it later.
  */
 import { DAY, TIME_OF_DAY, ZONE } from "@churn/contract";
-import { Ajv, type ValidateFunction } from "ajv";
+import type { ValidateFunction } from "ajv";
 import type { FastifyInstance } from "fastify";
 import type { Logger } from "pino";
 import type { Metrics } from "../metrics.ts";
 import { contextFacts } from "../plugins/request-context.ts";
 import { bodyFaults, type Fault, failure, invalid } from "../problems.ts";
-import { objectSchema } from "../schemas.ts";
+import { CUSTOMER_KEY_SCHEMA, firstFaultValidator, objectSchema } from "../schemas.ts";
 import type { RecordSink } from "../store/recorder.ts";
-import { refuseNothing } from "./predict.ts";
 
 const MAX_OUTCOMES = 10_000;
 const LIST_LIMIT_BYTES = 4 * 2 ** 20;
-const MAX_KEY_LENGTH = 256;
 
 /** A day, or a moment with its zone: without one it would mean another time on another machine. */
 const DAY_OR_MOMENT = `^${DAY}(${TIME_OF_DAY}${ZONE})?$`;
@@ -32,16 +30,9 @@ interface Outcome {
   readonly reported_at?: string;
 }
 
-const KEY_SCHEMA = {
-  type: "string",
-  minLength: 1,
-  maxLength: MAX_KEY_LENGTH,
-  description: "The customer, as the key field of a prediction names him; a number as its text.",
-};
-
 const OUTCOME_PROPERTIES = {
   prediction_id: { type: "string", pattern: UUID, description: "Of the prediction whose outcome this is." },
-  customer_key: KEY_SCHEMA,
+  customer_key: CUSTOMER_KEY_SCHEMA,
   observed_at: {
     type: "string",
     pattern: DAY_OR_MOMENT,
@@ -69,6 +60,8 @@ const OUTCOME_SCHEMA = {
   ],
 };
 const ANY_OUTCOME = outcomeSchema(["churn_outcome"], ["prediction_id", "customer_key", "observed_at", "reported_at"]);
+
+const outcomeValidator = firstFaultValidator<Outcome>(ANY_OUTCOME);
 
 const EXAMPLE = { prediction_id: "01960f2e-7c5b-7000-8000-000000000000", churn_outcome: 1 };
 const EXAMPLE_BY_KEY = { customer_key: "C-1001", observed_at: "2026-12-31", churn_outcome: 0 };
@@ -103,7 +96,6 @@ export function addOutcomesRoute(app: FastifyInstance, { sink, storedKey, metric
         response: { 202: ACCEPTED_SCHEMA },
       },
       validatorCompiler: () => () => true, // the handler's own says which of many is faulty
-      preValidation: refuseNothing,
     },
     async (request, reply) => {
       const outcomes = checkedOutcomes(request.body, outcomeValidator());
@@ -125,14 +117,6 @@ export function addOutcomesRoute(app: FastifyInstance, { sink, storedKey, metric
       return reply.status(202).send({ accepted: outcomes.length });
     },
   );
-}
-
-let isOutcome: ValidateFunction<Outcome> | undefined;
-
-/** Compiled when first needed: it would delay the start. */
-function outcomeValidator(): ValidateFunction<Outcome> {
-  isOutcome ??= new Ajv({ verbose: true, ownProperties: true, validateSchema: false }).compile<Outcome>(ANY_OUTCOME);
-  return isOutcome;
 }
 
 /** @throws Each faulty outcome's first fault, by its place */

@@ -5,11 +5,12 @@
  * double, so that it can be compared bit for bit with batch scoring.
  */
 import { MOST_REASONS, type Reason, requestSchema, type Warning } from "@churn/contract";
-import { errorCodes, type FastifyInstance, type FastifyReply, type FastifyRequest } from "fastify";
+import type { FastifyInstance } from "fastify";
 import type { Logger } from "pino";
 import { contextFacts } from "../plugins/request-context.ts";
-import type { Customer, Explained, Prediction, Predictor } from "../predictor.ts";
+import type { Explained, Prediction, Predictor } from "../predictor.ts";
 import { objectSchema } from "../schemas.ts";
+import type { Customer } from "../store/records.ts";
 
 /** A customer of a hundred columns takes a tenth of this. */
 export const BODY_LIMIT_BYTES = 64 * 1024;
@@ -95,7 +96,6 @@ export function addPredictRoute(app: FastifyInstance, predictor: Predictor, logg
         body: { ...requestSchema(dataset), examples: [inputExample] },
         response: { 200: PREDICTION_SCHEMA },
       },
-      preValidation: refuseNothing,
     },
     (request, reply) => {
       const isExplained = request.query.explain === "true";
@@ -116,9 +116,4 @@ export function addPredictRoute(app: FastifyInstance, predictor: Predictor, logg
       return prediction;
     },
   );
-}
-
-/** A hook for routes that need a body: without one, and its content type, no reader has run that could have said so. */
-export function refuseNothing(request: FastifyRequest, _reply: FastifyReply, done: (error?: Error) => void): void {
-  done(request.body === undefined ? new errorCodes.FST_ERR_CTP_EMPTY_JSON_BODY() : undefined);
 }

@@ -72,15 +72,28 @@ const EXPECTED = "sqlite:path/of/a/file or postgres://user@host:5432/database";
  * @throws CHURN_ERR_OPTION_INVALID when the URL is none; the message does not repeat it, as it may hold a password
  */
 export async function openStore(url: string, options: StoreOptions = {}): Promise<PredictionStore> {
-  const scheme = /^([a-z]+):/i.exec(url)?.[1].toLowerCase();
-  if (scheme === "sqlite") {
+  const place = checkStoreUrl(url);
+  if (place.kind === "sqlite") {
     const { SqliteStore } = await import("./sqlite-store.ts");
-    return new SqliteStore(sqlitePath(url), options);
+    return new SqliteStore(place.path, options);
   }
-  if (scheme === "postgres" || scheme === "postgresql") {
-    const { PostgresStore } = await import("./postgres-store.ts");
-    return new PostgresStore(checkPostgresUrl(url), options);
-  }
+  const { PostgresStore } = await import("./postgres-store.ts");
+  return new PostgresStore(place.url, options);
+}
+
+export type StorePlace =
+  | { readonly kind: "sqlite"; readonly path: string }
+  | { readonly kind: "postgres"; readonly url: string };
+
+/**
+ * What a URL says, without a look at what is there.
+ *
+ * @throws As `openStore`
+ */
+export function checkStoreUrl(url: string): StorePlace {
+  const scheme = /^([a-z]+):/i.exec(url)?.[1].toLowerCase();
+  if (scheme === "sqlite") return { kind: "sqlite", path: sqlitePath(url) };
+  if (scheme === "postgres" || scheme === "postgresql") return { kind: "postgres", url: checkPostgresUrl(url) };
   throw invalid(`expected ${EXPECTED}, got ${scheme === undefined ? "no scheme" : `the scheme "${scheme}"`}`);
 }
 
@@ -95,6 +108,7 @@ function sqlitePath(url: string): string {
 }
 
 function checkPostgresUrl(url: string): string {
+  if (/:\/*$/.test(url)) throw invalid(`expected ${EXPECTED}, got the scheme alone`);
   const parsed = URL.canParse(url) ? new URL(url) : undefined;
   if (parsed === undefined) {
     throw invalid(`expected ${EXPECTED}, got what is no URL (special characters of a password are written as %40)`);

@@ -195,8 +195,7 @@ export class Recorder implements RecordSink {
 
   get state(): DeliveryState {
     const { isUp, oldestAt } = this.#report;
-    const total = (field: "delivered" | "rejected" | "failures" | "found"): number =>
-      this.#past[field] + this.#report[field];
+    const total = (field: "delivered" | "rejected" | "failures"): number => this.#past[field] + this.#report[field];
     const waiting = Math.max(0, this.#recorded + this.#report.found - this.#report.delivered - this.#report.rejected);
     const since = oldestAt ?? this.#writing.firstAt ?? this.#filling.firstAt;
     return {

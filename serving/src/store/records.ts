@@ -11,7 +11,8 @@ import {
   type PredictionRecord,
 } from "@churn/contract";
 
-type Customer = Readonly<Record<string, unknown>>;
+/** A customer that satisfies the request schema. */
+export type Customer = Readonly<Record<string, unknown>>;
 
 /** Digits of a hash; 128 bits. */
 const HASH_LENGTH = 32;

@@ -1,8 +1,7 @@
 /** The customers that judged a model: how many, and what each of their columns looks like. */
-import { type FeatureReference, featureColumnNames } from "@churn/contract";
+import { type FeatureReference, featureColumnNames, type Html, html, NOTHING, trusted } from "@churn/contract";
 import type { ReportContent } from "./content.ts";
 import { facts } from "./facts.ts";
-import { type Html, html, NOTHING, trusted } from "./html.ts";
 import { table } from "./tables.ts";
 import { count, percent, short } from "./words.ts";
 

@@ -1,5 +1,5 @@
 /** Names and values, as a list of definitions. */
-import { type Html, html } from "./html.ts";
+import { type Html, html } from "@churn/contract";
 
 export function facts(entries: readonly (readonly [name: string, value: string])[]): Html {
   return html`<dl class="facts">

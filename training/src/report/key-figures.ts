@@ -1,9 +1,8 @@
 /** The top of a report: what the model does in one sentence, its key figures, its decisions. */
-import type { Metric } from "@churn/contract";
+import { type Html, html, type Metric } from "@churn/contract";
 import { contactValues } from "../evaluation/economics.ts";
 import type { Evaluation } from "../evaluation/evaluate.ts";
 import type { ReportContent } from "./content.ts";
-import { type Html, html } from "./html.ts";
 import { METRIC_LABELS } from "./text.ts";
 import { count, figure, percent } from "./words.ts";
 

@@ -1,7 +1,6 @@
 /** What the model is and where it comes from. */
-import type { ModelManifest } from "@churn/contract";
+import type { Html, ModelManifest } from "@churn/contract";
 import { facts } from "./facts.ts";
-import type { Html } from "./html.ts";
 import { count, figure } from "./words.ts";
 
 export function modelFacts({ manifest }: { readonly manifest: ModelManifest }): Html {

@@ -3,10 +3,10 @@
  * the browser; the same content gives the same bytes.
  */
 import { readFileSync } from "node:fs";
+import { type Html, html, NOTHING, trusted } from "@churn/contract";
 import type { DrawnChart } from "./charts.ts";
 import type { ReportContent } from "./content.ts";
 import { columnsTable, dataFacts } from "./data-section.ts";
-import { type Html, html, NOTHING, trusted } from "./html.ts";
 import { confusionFigure, keyFigures, summary } from "./key-figures.ts";
 import { modelFacts } from "./model-section.ts";
 import { calibrationNote, metricsTable, slicesTable } from "./tables.ts";

@@ -1,7 +1,6 @@
 /** The tables of a report: metrics beside those of other predictors, and groups of customers. */
-import type { Metric, Metrics } from "@churn/contract";
+import { type Html, html, type Metric, type Metrics, NOTHING } from "@churn/contract";
 import type { ReportContent } from "./content.ts";
-import { type Html, html, NOTHING } from "./html.ts";
 import { calibrationSentence, METRIC_LABELS, PREDICTOR_LABELS } from "./text.ts";
 import { count, figure, INTERVAL } from "./words.ts";
 

@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
-import { html, trusted } from "../src/report/html.ts";
+import { html, trusted } from "../src/html.ts";
 
 test("a template escapes what is put into it, in text and in attributes", () => {
   const hostile = `<script>alert("1")</script>&'`;

@@ -1,6 +1,6 @@
 /**
  * HTML from templates: what is put into a template is text and gets escaped, unless it is HTML of another template.
- * So neither a customer's key nor a column's name can become markup, whoever wrote it.
+ * So neither a column's name nor a customer's key can become markup, whoever wrote it.
  */
 
 /** A piece of HTML that is safe to put into a page. */
@@ -23,7 +23,7 @@ export function html(strings: TemplateStringsArray, ...parts: readonly Part[]): 
   return new Html(String.raw({ raw: strings }, ...parts.map(render)));
 }
 
-/** HTML that is safe as it stands, such as the page's own style. */
+/** HTML that something else made safe, such as a renderer of SVG, or that is this program's own. */
 export const trusted = (text: string): Html => new Html(text);
 
 export const NOTHING: Html = trusted("");
