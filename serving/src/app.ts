@@ -18,7 +18,7 @@ import { addErrorHandler, errorHandler } from "./plugins/error-handler.ts";
 import { addRateLimit } from "./plugins/rate-limit.ts";
 import { addRequestContext, requestId } from "./plugins/request-context.ts";
 import { addRequestMetrics } from "./plugins/request-metrics.ts";
-import { addSecurityHeaders } from "./plugins/security-headers.ts";
+import { addSecurityHeaders, SECURITY_HEADERS } from "./plugins/security-headers.ts";
 import { Predictor } from "./predictor.ts";
 import { schemaBroken } from "./problems.ts";
 import { addBatchRoute } from "./routes/batch.ts";
@@ -78,7 +78,11 @@ export async function buildApp(model: Model, loadedAt: Date, service: Service): 
       },
     },
     schemaErrorFormatter: schemaBroken,
-    frameworkErrors: handleError,
+    // They come before any hook.
+    frameworkErrors: (error, request, reply) => {
+      reply.headers({ ...SECURITY_HEADERS, "x-request-id": request.id });
+      handleError(error, request, reply);
+    },
     return503OnClosing: false, // a request that still gets through while closing is answered
   });
   addRequestContext(app);
@@ -96,7 +100,7 @@ export async function buildApp(model: Model, loadedAt: Date, service: Service): 
   addHealthRoutes(app, model.manifest.version, drain);
   addModelRoute(app, model);
   addPredictRoute(app, predictor, logger);
-  addBatchRoute(app, predictor, () => sink.caughtUp(), logger);
+  await addBatchRoute(app, predictor, () => sink.caughtUp(), logger);
   addOutcomesRoute(app, { sink, storedKey, metrics, logger });
   addErasuresRoute(app, (key) => everybody.erase(storedKey(key)), logger);
   addMetricsRoute(app, everybody.exposition);

@@ -12,6 +12,9 @@ const HEADERS_TIMEOUT_MS = 30_000;
 /** How long a connection may be idle, in ms: longer than the minute after which common balancers give theirs up. */
 const KEEP_ALIVE_TIMEOUT_MS = 72_000;
 
+/** How long a client may take nothing of an answer, and send nothing of a request, in ms. */
+const STALLED_TIMEOUT_MS = 60_000;
+
 const MAX_HEADERS = 100;
 
 export function createHttpServer(handle: RequestListener): Server {
@@ -25,6 +28,7 @@ export function createHttpServer(handle: RequestListener): Server {
     handle,
   );
   server.maxHeadersCount = MAX_HEADERS;
+  server.timeout = STALLED_TIMEOUT_MS;
   server.on("clientError", answerBrokenConnection);
   return server;
 }

@@ -157,8 +157,14 @@ function detailOf(error: FastifyError, request: FastifyRequest | undefined): str
     case "FST_ERR_CTP_BODY_TOO_LARGE":
       return `body: expected at most ${request?.routeOptions.bodyLimit} bytes, got ${contentLength ?? "more"}`;
     case "FST_ERR_CTP_INVALID_MEDIA_TYPE":
-      return `content-type: expected application/json, got ${contentType ?? "none"}`;
+      return `content-type: expected ${bodyTypes(request).join(" or ")}, got ${contentType ?? "none"}`;
     default:
       return error.message;
   }
+}
+
+/** The media types that a route declares for its body; JSON for one that declares none. */
+function bodyTypes(request: FastifyRequest | undefined): string[] {
+  const { content } = (request?.routeOptions.schema?.body ?? {}) as { readonly content?: object };
+  return Object.keys(content ?? { "application/json": undefined });
 }

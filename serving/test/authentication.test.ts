@@ -64,8 +64,8 @@ test("without a key, with a wrong one, or with another scheme: 401, and how to d
   assert.equal((await predict({ authorization: `bearer  ${ALL}` })).statusCode, 200);
 });
 
-test("a refused request is neither read nor recorded", async () => {
-  const { app, records } = await buildTestApp({}, { keys: ApiKeys.parse(ALL) });
+test("a refused request is neither read nor recorded; the log says where it came from", async () => {
+  const { app, records, logs } = await buildTestApp({}, { keys: ApiKeys.parse(ALL) });
   const response = await app.inject({
     method: "POST",
     url: "/predict",
@@ -74,6 +74,7 @@ test("a refused request is neither read nor recorded", async () => {
   });
   assert.equal(response.statusCode, 401);
   assert.deepEqual(records, []);
+  assert.equal(logs[0].remoteAddress, "127.0.0.1"); // whom to stop
 });
 
 /** Route, method, the scope that it needs (undefined: none), a body. */

@@ -3,7 +3,8 @@ import { once } from "node:events";
 import { type ClientRequest, request } from "node:http";
 import type { AddressInfo } from "node:net";
 import { after, before, test } from "node:test";
-import { setTimeout as sleep } from "node:timers/promises";
+import { setTimeout as sleep, setImmediate as yieldToOthers } from "node:timers/promises";
+import { promisify } from "node:util";
 import { createHttpServer } from "../src/http-server.ts";
 import { buildTestApp, type TestApp } from "./test-app.ts";
 import { MEMBER, P_FADING_DAY, P_MEMBER } from "./tiny-model.ts";
@@ -150,16 +151,22 @@ test("a line that is no UTF-8, or too long, is a fault of its own", async () => 
 });
 
 test("other types and encodings are refused", async () => {
-  assert.equal((await post("x", { "content-type": "text/csv" })).statusCode, 415);
+  const refused = await post("x", { "content-type": "text/csv" });
+  assert.equal(refused.statusCode, 415);
+  assert.match(refused.json().detail, /expected application\/json or application\/x-ndjson, got text\/csv/);
   assert.equal((await post("x", { ...NDJSON, "content-encoding": "gzip" } as typeof NDJSON)).statusCode, 415);
   assert.equal((await post("", NDJSON)).body, "");
 });
 
-async function listen(): Promise<{ url: string; close(): void }> {
+async function listen(): Promise<{ url: string; close(): void; connections(): Promise<number> }> {
   const server = createHttpServer(service.app.routing).listen(0, "127.0.0.1");
   await once(server, "listening");
   const { port } = server.address() as AddressInfo;
-  return { url: `http://127.0.0.1:${port}`, close: () => void server.close(() => {}).closeAllConnections() };
+  return {
+    url: `http://127.0.0.1:${port}`,
+    close: () => void server.close(() => {}).closeAllConnections(),
+    connections: promisify(server.getConnections.bind(server)),
+  };
 }
 
 const stream = (url: string): ClientRequest =>
@@ -231,6 +238,29 @@ test("a client that does not read is not read from, however long it waits", asyn
     taken > 0 && taken < MOST_CHUNKS,
     `expected the stream to stall, ${taken} of ${MOST_CHUNKS} chunks were taken`,
   );
+});
+
+test("a client that has sent all and reads nothing is given up after 30 seconds", async (t) => {
+  const { url, close, connections } = await listen();
+  t.mock.timers.enable({ apis: ["setTimeout"] });
+  const call = stream(url);
+  call.on("error", () => {});
+  const answered = once(call, "response"); // and is never read
+  call.end("1\n".repeat(25_000)); // answered by some hundred times as much
+  await answered;
+  const isConnectedAfter = async (ms: number): Promise<boolean> => {
+    for (const end = performance.now() + ms; performance.now() < end; ) {
+      await yieldToOthers();
+      if ((await connections()) === 0) return false;
+    }
+    return true;
+  };
+
+  assert.equal(await isConnectedAfter(2000), true);
+  t.mock.timers.tick(30_000);
+  assert.equal(await isConnectedAfter(5000), false);
+  call.destroy();
+  close();
 });
 
 test("predictions go on beside a large batch", async () => {

@@ -186,6 +186,14 @@ test("a form becomes the JSON that /predict takes; what is no value of its type 
   assert.deepEqual(read({ trainer: "1" }), { trainer: "1" });
 });
 
+test("a field of very many digits is read as fast as any other", () => {
+  const digits = "1".repeat(60_000);
+  const started = performance.now();
+  const customer = readCustomer(customerFields(gym.manifest), new Map([["visits", `${digits}x`]]));
+  assert.deepEqual(customer, { visits: `${digits}x` });
+  assert.ok(performance.now() - started < 1000);
+});
+
 test("the page says which model is live and since when, how good it is, and where its threshold lies", async () => {
   const { statusCode, body } = await get();
   const model = sectionOf(body, "model");

@@ -1,9 +1,11 @@
 import assert from "node:assert/strict";
 import { once } from "node:events";
+import type { ServerResponse } from "node:http";
 import { type AddressInfo, connect } from "node:net";
 import { after, before, test } from "node:test";
 import fastify, { type InjectOptions } from "fastify";
 import { createHttpServer } from "../src/http-server.ts";
+import { exposition } from "../src/metrics.ts";
 import { addBodyLimits } from "../src/plugins/body-limits.ts";
 import { addErrorHandler, errorHandler } from "../src/plugins/error-handler.ts";
 import { buildTestApp, type TestApp } from "./test-app.ts";
@@ -141,7 +143,7 @@ test("413 above 64 KiB, announced or not", async () => {
 });
 
 test("415 for anything but JSON", async () => {
-  for (const type of ["text/plain", "application/x-www-form-urlencoded", "application/xml"]) {
+  for (const type of ["text/plain", "application/x-www-form-urlencoded", "application/xml", "application/x-ndjson"]) {
     const { response, problem } = await post(JSON.stringify(MEMBER), { "content-type": type });
     assert.equal(response.statusCode, 415);
     assert.equal(problem.detail, `content-type: expected application/json, got ${type}`);
@@ -196,6 +198,65 @@ test("400 for a path that cannot be decoded", async () => {
   const { response, problem } = await ask({ method: "GET", url: "/%zz" });
   assert.equal(response.statusCode, 400);
   assert.equal(problem.type, "urn:problem-type:churn:bad-url");
+  assert.equal(response.headers["cache-control"], "no-store");
+  assert.equal(typeof response.headers["x-request-id"], "string");
+});
+
+test("404 for a target that names a host, whatever that is made of", async () => {
+  const answer = await converse(service, "GET http://u%zz@h/nowhere HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n");
+  assert.match(answer, /^HTTP\/1\.1 404 Not Found\r\n/);
+});
+
+/** What a connection answers to some text, until it closes. */
+async function converse({ app }: TestApp, ...texts: readonly string[]): Promise<string> {
+  const server = createHttpServer(app.routing).listen(0, "127.0.0.1");
+  await once(server, "listening");
+  const socket = connect((server.address() as AddressInfo).port, "127.0.0.1");
+  socket.on("error", () => {});
+  let answer = "";
+  socket.on("data", (chunk) => {
+    answer += chunk;
+  });
+  const closed = once(socket, "close");
+  for (const text of texts) {
+    socket.write(text);
+    await Promise.race([once(socket, "data"), closed]);
+  }
+  await closed;
+  server.close();
+  return answer;
+}
+
+test("what breaks off in the middle of an answer is not answered again", async () => {
+  const line = `${JSON.stringify(MEMBER)}\n`;
+  const head = "POST /predict/batch HTTP/1.1\r\nHost: x\r\nContent-Type: application/x-ndjson";
+  const chunk = `${line.length.toString(16)}\r\n${line}\r\n`;
+  const answer = await converse(service, `${head}\r\nTransfer-Encoding: chunked\r\n\r\n${chunk}`, "no size\r\n");
+  assert.equal(answer.match(/HTTP\/1\.1/g)?.length, 1, answer);
+  assert.match(answer, /churn_probability/);
+});
+
+test("a client that leaves is counted as one that left", async () => {
+  let release = (): void => {};
+  const held = new Promise<string>((resolve) => {
+    release = () => resolve("");
+  });
+  const slow = await buildTestApp(
+    {},
+    { everybody: { exposition: () => held, traffic: async () => [], erase: async () => true } },
+  );
+  const server = createHttpServer(slow.app.routing).listen(0, "127.0.0.1");
+  await once(server, "listening");
+  const socket = connect((server.address() as AddressInfo).port, "127.0.0.1");
+  socket.write("GET /metrics HTTP/1.1\r\nHost: x\r\n\r\n");
+  const [[, reply]] = (await Promise.all([once(server, "request")])) as [[unknown, ServerResponse]];
+  socket.destroy();
+  await once(reply, "close");
+  release();
+  server.close();
+
+  const snapshot = await slow.metrics.snapshot();
+  assert.match(await exposition([snapshot]), /duration_seconds_count\{method="GET",route="\/metrics",status="499"\} 1/);
 });
 
 test("500 says nothing of what broke; the log does", async () => {
@@ -267,23 +328,14 @@ test("408 for a body that takes too long, and the connection is closed", async (
 
 test("headers that never end are not waited for, and there are not too many of them", () => {
   const server = createHttpServer(() => {});
-  assert.deepEqual([server.headersTimeout, server.requestTimeout, server.maxHeadersCount], [30_000, 0, 100]);
+  assert.deepEqual(
+    [server.headersTimeout, server.requestTimeout, server.timeout, server.maxHeadersCount],
+    [30_000, 0, 60_000, 100],
+  );
 });
 
 test("what is not even HTTP gets a problem document too", async () => {
-  const { app } = await buildTestApp();
-  const server = createHttpServer(app.routing).listen(0, "127.0.0.1");
-  await once(server, "listening");
-  const { port } = server.address() as AddressInfo;
-  const answer = await new Promise<string>((resolve) => {
-    let text = "";
-    const socket = connect(port, "127.0.0.1", () => socket.write("GARBAGE\r\n\r\n"));
-    socket.on("data", (chunk) => {
-      text += chunk;
-    });
-    socket.on("close", () => resolve(text));
-  });
-  server.close();
+  const answer = await converse(service, "GARBAGE\r\n\r\n");
 
   assert.match(answer, /^HTTP\/1\.1 400 Bad Request\r\nContent-Type: application\/problem\+json/);
   assert.equal(JSON.parse(answer.slice(answer.indexOf("\r\n\r\n"))).status, 400);

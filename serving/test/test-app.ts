@@ -13,6 +13,7 @@ export interface TestApp {
   readonly app: FastifyInstance;
   readonly model: Model;
   readonly drain: Drain;
+  readonly metrics: Metrics;
   readonly logger: Logger;
   /** Parsed log lines so far. */
   readonly logs: Record<string, unknown>[];
@@ -88,5 +89,13 @@ export async function buildTestApp(
     { write: (line) => void logs.push(JSON.parse(line)) },
   );
   const service = testService(logger, { sink: listSink(records), ...serviceChange });
-  return { app: await buildApp(model, new Date(), service), model, drain: service.drain, logger, logs, records };
+  return {
+    app: await buildApp(model, new Date(), service),
+    model,
+    drain: service.drain,
+    metrics: service.metrics,
+    logger,
+    logs,
+    records,
+  };
 }

@@ -1,7 +1,7 @@
 /**
  * What a caller gets when something fails, and what the log gets: one line, which has the rest.
  */
-import { STATUS_CODES } from "node:http";
+import { type ServerResponse, STATUS_CODES } from "node:http";
 import type { Socket } from "node:net";
 import type { FastifyError, FastifyInstance, FastifyReply, FastifyRequest } from "fastify";
 import type { Logger } from "pino";
@@ -15,10 +15,12 @@ export function errorHandler(logger: Logger): ErrorHandler {
   return (error, request, reply) => {
     const { code = "UNEXPECTED" } = error;
     const document = toProblem(error, request);
-    const facts = { event: "request.failed", ...contextFacts(request), statusCode: document.status, code };
-    if (document.status === INTERNAL.status) logger.error({ ...facts, err: error }, "request failed");
+    const { status: statusCode } = document;
+    const facts = { event: "request.failed", ...contextFacts(request), statusCode, code };
+    if (statusCode === INTERNAL.status) logger.error({ ...facts, err: error }, "request failed");
+    else if (isRefused(statusCode)) logger.info({ ...facts, remoteAddress: request.ip }, "request failed");
     else logger.info(facts, "request failed");
-    reply.status(document.status).type(PROBLEM_TYPE).send(document);
+    reply.status(statusCode).type(PROBLEM_TYPE).send(document);
   };
 }
 
@@ -32,7 +34,7 @@ export function addErrorHandler(app: FastifyInstance, handleError: ErrorHandler)
   app.setNotFoundHandler(answerNowhere);
 
   function answerNowhere(request: FastifyRequest, reply: FastifyReply): void {
-    const path = decodeURIComponent(request.url.split(/[?#]/, 1)[0]); // the router has refused what cannot be decoded
+    const path = decoded(request.url.split(/[?#]/, 1)[0]);
     const isRoute = (method: string): boolean => !/[?#]/.test(path) && app.findRoute({ method, url: path }) !== null;
     const allowed = app.supportedMethods.filter(isRoute);
     if (allowed.length === 0 || allowed.includes(request.method)) {
@@ -45,6 +47,18 @@ export function addErrorHandler(app: FastifyInstance, handleError: ErrorHandler)
   }
 }
 
+/** Whoever tries keys can then be stopped before he gets here. */
+const isRefused = (statusCode: number): boolean => statusCode === 401 || statusCode === 403;
+
+/** The router has refused most of what cannot be decoded, but looks at no host that a client puts before the path. */
+function decoded(path: string): string {
+  try {
+    return decodeURIComponent(path);
+  } catch {
+    return path;
+  }
+}
+
 /** Node's error code → status, for what is not even HTTP; anything else is 400. */
 const CONNECTION_STATUS: Readonly<Record<string, number>> = {
   ERR_HTTP_REQUEST_TIMEOUT: 408,
@@ -53,7 +67,9 @@ const CONNECTION_STATUS: Readonly<Record<string, number>> = {
 
 /** Answers what Node could not read as a request, and closes its connection. */
 export function answerBrokenConnection(error: Error & { readonly code: string }, socket: Socket): void {
-  if (socket.writable) {
+  // Node's own handler looks there, too: in the middle of an answer a second one would be taken for part of it.
+  const { _httpMessage: answer } = socket as Socket & { readonly _httpMessage?: ServerResponse | null };
+  if (socket.writable && answer?.headersSent !== true) {
     const status = CONNECTION_STATUS[error.code] ?? 400;
     const title = STATUS_CODES[status] as string;
     const body = JSON.stringify({ type: "about:blank", title, status, detail: "the request is not readable as HTTP" });

@@ -46,65 +46,73 @@ const ANSWERS_SCHEMA = {
 };
 
 /** @param catchUp Resolves when the record of predictions is not far behind. */
-export function addBatchRoute(
+export async function addBatchRoute(
   app: FastifyInstance,
   predictor: Predictor,
   catchUp: () => Promise<void>,
   logger: Logger,
-): void {
+): Promise<void> {
   const { dataset, inputExample, version } = predictor.model.manifest;
   const customerSchema = requestSchema(dataset);
   const validator = firstFaultValidator<Customer>(customerSchema);
   const list = { type: "array", minItems: 1, maxItems: MAX_CUSTOMERS };
 
-  app.addContentTypeParser(NDJSON, async (request: FastifyRequest, payload: unknown) => {
-    checkEncoding(request);
-    return payload;
-  });
-  app.post<{ Body: unknown[] | Readable }>(
-    "/predict/batch",
-    {
-      bodyLimit: LIST_LIMIT_BYTES,
-      config: { scopes: ["predict"], failures: [400, 408, 413, 415, 422] },
-      schema: {
-        operationId: "predictBatch",
-        tags: ["prediction"],
-        summary: `Score many customers: a JSON list of up to ${MAX_CUSTOMERS}, or any number as NDJSON`,
-        body: {
-          content: {
-            "application/json": { schema: { ...list, items: { ...customerSchema }, examples: [[inputExample]] } },
-            [NDJSON]: { schema: { ...LINES_SCHEMA, examples: [`${JSON.stringify(inputExample)}\n`] } },
-          },
-        },
-        response: {
-          200: {
-            description: "The predictions, in the order of the customers.",
+  // In a scope of its own: no other route takes NDJSON.
+  await app.register(async (scope) => {
+    scope.addContentTypeParser(NDJSON, async (request: FastifyRequest, payload: unknown) => {
+      checkEncoding(request);
+      return payload;
+    });
+    scope.post<{ Body: unknown[] | Readable }>(
+      "/predict/batch",
+      {
+        bodyLimit: LIST_LIMIT_BYTES,
+        config: { scopes: ["predict"], failures: [400, 408, 413, 415, 422] },
+        schema: {
+          operationId: "predictBatch",
+          tags: ["prediction"],
+          summary: `Score many customers: a JSON list of up to ${MAX_CUSTOMERS}, or any number as NDJSON`,
+          body: {
             content: {
-              "application/json": { schema: { type: "array", items: PREDICTION_SCHEMA } },
-              [NDJSON]: { schema: ANSWERS_SCHEMA },
+              "application/json": { schema: { ...list, items: { ...customerSchema }, examples: [[inputExample]] } },
+              [NDJSON]: { schema: { ...LINES_SCHEMA, examples: [`${JSON.stringify(inputExample)}\n`] } },
+            },
+          },
+          response: {
+            200: {
+              description: "The predictions, in the order of the customers.",
+              content: {
+                "application/json": { schema: { type: "array", items: PREDICTION_SCHEMA } },
+                [NDJSON]: { schema: ANSWERS_SCHEMA },
+              },
             },
           },
         },
+        // The list's length before its items, or a list of a million faults would make a million objects of them.
+        validatorCompiler: () => () => true,
+        serializerCompiler: () => JSON.stringify, // as for lines
       },
-      // The list's length before its items, or a list of a million faults would make a million objects of them.
-      validatorCompiler: () => () => true,
-      serializerCompiler: () => JSON.stringify, // as for lines
-    },
-    async (request, reply) => {
-      const { body } = request;
-      if (body instanceof Readable) {
-        const answers = answerLines(request, body, answerLine, catchUp, (facts) => log(request, facts));
-        return reply.type(NDJSON).send(Readable.from(answers, { objectMode: false }));
-      }
-      const customers = checkedList(body, validator());
-      const predictions = await predictList(customers, predictor);
-      log(request, { rows: predictions.length, contacts: contactsOf(predictions) });
-      return reply.type("application/json").send(predictions);
-    },
-  );
+      async (request, reply) => {
+        const { body } = request;
+        if (body instanceof Readable) {
+          const answers = answerLines(body, {
+            answer: (line, number) => answerLine(line, number, request),
+            catchUp,
+            giveUp: () => reply.raw.destroy(),
+            log: (facts) => log(request, facts),
+          });
+          return reply.type(NDJSON).send(Readable.from(answers, { objectMode: false }));
+        }
+        const customers = checkedList(body, validator());
+        const predictions = await predictList(customers, predictor);
+        log(request, { rows: predictions.length, contacts: contactsOf(predictions) });
+        return reply.type("application/json").send(predictions);
+      },
+    );
+  });
 
   /** The prediction of a line's customer, or what is wrong with the line. */
-  function answerLine(line: Buffer, number: number): object {
+  function answerLine(line: Buffer, number: number, request: FastifyRequest): object {
     try {
       if (line.length > BODY_LIMIT_BYTES) throw failure("FST_ERR_CTP_BODY_TOO_LARGE", LINE_TOO_LONG);
       const customer = parseJson(line);
@@ -113,7 +121,9 @@ export function addBatchRoute(
       throw invalid("CHURN_ERR_ROW_INVALID", bodyFaults(isCustomer.errors ?? []));
     } catch (error) {
       const problem = toProblem(error as FastifyError);
-      if (problem.status === INTERNAL.status) logger.error({ event: "request.failed", err: error }, "request failed");
+      if (problem.status === INTERNAL.status) {
+        logger.error({ event: "request.failed", ...contextFacts(request), err: error }, "request failed");
+      }
       return { line: number, error: problem };
     }
   }
@@ -156,18 +166,20 @@ async function predictList(customers: readonly Customer[], predictor: Predictor)
   return predictions;
 }
 
+interface Stream {
+  readonly answer: (line: Buffer, number: number) => object;
+  readonly catchUp: () => Promise<void>;
+  /** Ends the connection. */
+  readonly giveUp: () => void;
+  readonly log: (facts: Readonly<Record<string, unknown>>) => void;
+}
+
 /** Answers lines as they come: the text for some lines at a time, one line each. */
-async function* answerLines(
-  request: FastifyRequest,
-  body: Readable,
-  answer: (line: Buffer, number: number) => object,
-  catchUp: () => Promise<void>,
-  log: (facts: Readonly<Record<string, unknown>>) => void,
-): AsyncGenerator<string> {
+async function* answerLines(body: Readable, { answer, catchUp, giveUp, log }: Stream): AsyncGenerator<string> {
   let rows = 0;
   let isWhole = false;
   // Runs out when the client neither sends nor reads.
-  const idle = setTimeout(() => request.raw.destroy(), STREAM_IDLE_MS);
+  let idle = setTimeout(giveUp, STREAM_IDLE_MS);
   try {
     for await (const lines of linesOf(body)) {
       for (let start = 0; start < lines.length; start += TURN) {
@@ -178,8 +190,9 @@ async function* answerLines(
         idle.refresh();
         await yieldToOthers();
       }
+      clearTimeout(idle); // it is not the client who is waited for
       await catchUp();
-      idle.refresh();
+      idle = setTimeout(giveUp, STREAM_IDLE_MS);
     }
     isWhole = true;
   } finally {
