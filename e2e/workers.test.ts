@@ -98,6 +98,48 @@ test("two workers answer as one service: figures are sums, an erasure reaches bo
   await store.close();
 });
 
+test("a worker that cannot be replaced, or does not answer, costs the others nothing; it is replaced when it can be", {
+  timeout: 90_000,
+}, async () => {
+  const place = join(folder, "four");
+  mkdirSync(place);
+  cpSync(tiny.directory, join(place, "model"), { recursive: true });
+  const { child, url, exit } = startService({ ...environmentOf(place), WEB_CONCURRENCY: "2" });
+  const address = await url;
+  const workers = (): number[] =>
+    readFileSync(`/proc/${child.pid}/task/${child.pid}/children`, "utf8").trim().split(" ").map(Number);
+  const load = startLoad(address, 8);
+  while (workers().length < 2) await sleep(50);
+  await sleep(1500);
+  const [victim, survivor] = workers();
+  renameSync(join(place, "model", "forest.safetensors"), join(place, "model", "away"));
+  await load.stop(); // the victim's connections would break
+  process.kill(victim, "SIGKILL");
+  while (workers().includes(victim)) await sleep(50);
+  const without = startLoad(address, 8);
+  await sleep(6000); // two replacements fail meanwhile
+  assert.ok(workers().includes(survivor));
+  await without.stop();
+  assert.deepEqual([...load.failures, ...without.failures], []);
+  assert.ok(without.answers.length > 100);
+
+  renameSync(join(place, "model", "away"), join(place, "model", "forest.safetensors"));
+  await sleep(6000);
+  assert.equal(workers().length, 2);
+
+  process.kill(survivor, "SIGSTOP");
+  const asked = await Promise.allSettled(
+    Array.from({ length: 4 }, () => fetch(`${address}/metrics`, { signal: AbortSignal.timeout(5000) })),
+  );
+  process.kill(survivor, "SIGCONT");
+  const statuses = asked.flatMap((answer) => (answer.status === "fulfilled" ? [answer.value.status] : []));
+  assert.deepEqual([...new Set(statuses)], [503], "a sum without one of the workers is no answer");
+  child.kill("SIGTERM");
+  const { code, stdout } = await exit;
+  assert.equal(code, 0);
+  assert.ok(linesOf(stdout, "worker.died").length >= 3);
+});
+
 test("workers that cannot start end the service, with the reason once or twice, and exit code 2", {
   timeout: 30_000,
 }, async () => {

@@ -2,7 +2,7 @@
  * The model that answers, and how another takes its place: loaded and verified beside it, with an app of its own, and put in
  * front between two requests. What is already under way is finished by the old one. A model that is refused changes nothing.
  */
-import { type StatsListener, watchFile } from "node:fs";
+import { type StatsListener, statSync, watchFile } from "node:fs";
 import type { IncomingMessage, ServerResponse } from "node:http";
 import { join } from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
@@ -22,11 +22,20 @@ export class LiveModel {
   readonly #service: Service;
   #app: FastifyInstance;
   #model: Model;
+  /** Of the directory, just before it was read. */
+  readonly #firstFacts: string | undefined;
   #loading: Promise<void> | undefined;
   #isStale = false;
 
-  private constructor(directory: string, service: Service, model: Model, app: FastifyInstance) {
+  private constructor(
+    directory: string,
+    firstFacts: string | undefined,
+    service: Service,
+    model: Model,
+    app: FastifyInstance,
+  ) {
     this.#directory = directory;
+    this.#firstFacts = firstFacts;
     this.#service = service;
     this.#model = model;
     this.#app = app;
@@ -35,10 +44,11 @@ export class LiveModel {
   /** @throws CHURN_ERR_MODEL_INVALID */
   static async load(directory: string, service: Service): Promise<LiveModel> {
     const start = performance.now();
+    const firstFacts = factsOf(directory);
     const model = Model.load(directory);
     const app = await buildApp(model, new Date(), service);
     logLoaded(service, directory, model, start);
-    return new LiveModel(directory, service, model, app);
+    return new LiveModel(directory, firstFacts, service, model, app);
   }
 
   get model(): Model {
@@ -50,13 +60,14 @@ export class LiveModel {
     this.#app.routing(request, response);
   };
 
-  /** Looks at the directory from now on, and takes what changes there. Does not keep the process alive. */
+  /** Takes what has changed in the directory since it was read, and what changes from now on. Does not keep the process alive. */
   watch(): void {
     const path = join(this.#directory, MANIFEST_FILE);
     const onChange: StatsListener = ({ mtimeMs }) => {
       if (mtimeMs > 0) void this.reload(); // 0: gone, as between the two steps of a swap
     };
     watchFile(path, { interval: LOOK_EVERY_MS, persistent: false }, onChange);
+    if (factsOf(this.#directory) !== this.#firstFacts) void this.reload();
   }
 
   /** Takes the model that is in the directory, if it is another and whole. One at a time; what is asked for meanwhile comes after. */
@@ -93,6 +104,12 @@ export class LiveModel {
       this.#service.logger.error(facts, "new model refused, the one before goes on");
     }
   }
+}
+
+/** What changes when another manifest takes the place of this one; undefined when there is none. */
+function factsOf(directory: string): string | undefined {
+  const facts = statSync(join(directory, MANIFEST_FILE), { bigint: true, throwIfNoEntry: false });
+  return facts && `${facts.ino} ${facts.mtimeNs}`;
 }
 
 function logLoaded({ logger }: Service, directory: string, { manifest }: Model, start: number): void {

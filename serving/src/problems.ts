@@ -67,6 +67,7 @@ const KINDS = {
   OUTCOME_INVALID: { status: 422, name: "invalid-outcome", title: "The outcome does not fit the schema" },
   CHURN_ERR_ROW_INVALID: { status: 422, name: "invalid-customer", title: "The customer does not fit the schema" },
   RATE_LIMITED: { status: 429, name: "rate-limited", title: "Too many requests" },
+  METRICS_INCOMPLETE: { status: 503, name: "metrics-incomplete", title: "Not every worker has answered" },
   STORE_FULL: { status: 503, name: "store-full", title: "There is no room to keep this" },
 } as const satisfies Record<string, Kind>;
 

@@ -20,6 +20,7 @@ import { createLogger, LOG_BASE } from "./logger.ts";
 import { exposition, Metrics, type MetricsSnapshot, traffic } from "./metrics.ts";
 import { Peers } from "./peers.ts";
 import { Drain } from "./plugins/draining.ts";
+import { failure } from "./problems.ts";
 import { onStopSignal } from "./signals.ts";
 import { stopGracefully } from "./stop.ts";
 import { Recorder } from "./store/recorder.ts";
@@ -64,8 +65,8 @@ function createService(config: Config, recorder: Recorder, logger: Logger): Serv
     metrics: () => metrics.snapshot(),
     erase: (customerKey) => recorder.erase(customerKey as string, Date.now()),
   });
-  const snapshots = async () =>
-    (await peers.ask("metrics")).filter((snapshot) => snapshot !== undefined) as MetricsSnapshot[];
+  const askAll = async () => (await peers.ask("metrics")) as (MetricsSnapshot | undefined)[];
+  const isThere = (snapshot: MetricsSnapshot | undefined): snapshot is MetricsSnapshot => snapshot !== undefined;
   return {
     logger,
     drain: new Drain(),
@@ -76,8 +77,13 @@ function createService(config: Config, recorder: Recorder, logger: Logger): Serv
     metrics,
     startedAt: new Date(),
     everybody: {
-      exposition: async () => exposition(await snapshots()),
-      traffic: async () => traffic(await snapshots()),
+      exposition: async () => {
+        const snapshots = await askAll();
+        // Without somebody's counts the sums would fall, which Prometheus takes for a restart: it would count all again.
+        if (snapshots.every(isThere)) return exposition(snapshots);
+        throw failure("METRICS_INCOMPLETE", "a worker has not answered in time: ask again");
+      },
+      traffic: async () => traffic((await askAll()).filter(isThere)),
       erase: async (customerKey) => (await peers.ask("erase", customerKey)).every((isNoted) => isNoted === true),
     },
   };

@@ -6,7 +6,7 @@ export function addMetricsRoute(app: FastifyInstance, exposition: () => Promise<
   app.get(
     "/metrics",
     {
-      config: { scopes: ["metrics"], failures: [] },
+      config: { scopes: ["metrics"], failures: [503] },
       schema: {
         operationId: "getMetrics",
         tags: ["operation"],
