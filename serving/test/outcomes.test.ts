@@ -51,6 +51,16 @@ test("an outcome of a customer has a time; many come in a list, in their order",
   assert.equal(service.records.length, 2);
 });
 
+test("a correction is the later word, also when the clock has been set back since", async (t) => {
+  t.mock.timers.enable({ apis: ["Date"], now: 1_800_000_000_000 });
+  await post({ prediction_id: ID, churn_outcome: 1 });
+  t.mock.timers.setTime(1_800_000_000_000 - 3_600_000);
+  await post({ prediction_id: ID, churn_outcome: 0 });
+
+  const times = service.records.map((record) => record.kind === "outcome" && record.reportedAt);
+  assert.deepEqual(times, [1_800_000_000_000, 1_800_000_000_000]);
+});
+
 /** Name, body, pointer and code of each fault. */
 const FAULTS: readonly (readonly [string, unknown, ...(readonly [string, string])[]])[] = [
   ["no subject", { churn_outcome: 1 }, ["", "oneOf"]],

@@ -243,6 +243,55 @@ test("a customer is erased from the spool at once, and from the store in turn; w
   assert.deepEqual(await stored(), [...numbers(100).map((i) => 2 * i + 1), 200]);
 });
 
+test("a customer is erased from what a dead process has left, whoever delivers it, and in whatever order", async () => {
+  takeStoreAway();
+  const dead = new Recorder(config(), logger);
+  const recorder = startRecorder();
+  for (const number of numbers(5)) dead.record(predictionOf(number, { customerKey: number === 3 ? "gone" : "other" }));
+  await dead.close();
+  await until("a failure", () => !recorder.state.isUp);
+  assert.equal(await recorder.erase("gone", 1_800_000_000_000), true);
+  const left = readdirSync(join(folder, "spool/1")).filter((name) => name.endsWith(".ndjson"));
+  const lines = left.map((name) => readFileSync(join(folder, "spool/1", name), "utf8")).join("");
+  assert.doesNotMatch(lines, /"kind":"prediction"[^\n]*"gone"/);
+  assert.match(lines, /"kind":"erasure"[^\n]*"gone"/);
+
+  bringStoreBack();
+  await until("delivery of both", () => recorder.state.delivered === 6); // four, and two orders
+  assert.equal(recorder.state.waiting, 0);
+  await recorder.close();
+  assert.deepEqual(await stored(), [0, 1, 2, 4]);
+});
+
+test("a dead process's spool that cannot be read costs the others nothing", async () => {
+  mkdirSync(join(folder, "spool/7/000000000001.ndjson"), { recursive: true });
+  const recorder = startRecorder();
+  recorder.record(predictionOf(1));
+  await until("delivery", () => recorder.state.delivered === 1);
+  await recorder.close();
+  assert.ok(logs.some(({ event }) => event === "spool.unreadable"));
+});
+
+test("who looks while another looks gets the same, and a view after it is new", async () => {
+  const recorder = startRecorder();
+  recorder.record(predictionOf(1));
+  await until("delivery", () => recorder.state.delivered === 1);
+  const [one, other] = await Promise.all([recorder.view(0, 5), recorder.view(0, 5)]);
+  assert.equal(one, other);
+  assert.notEqual(await recorder.view(0, 5), one);
+  await recorder.close();
+});
+
+test("records that are dropped at once are told together, and all of them by the end", async () => {
+  const recorder = new Recorder(config({ spoolLimitBytes: 1 }), logger);
+  for (const number of numbers(5)) recorder.record(predictionOf(number));
+  await recorder.close();
+  assert.deepEqual(
+    logs.filter(({ event }) => event === "store.dropped").map(({ dropped }) => dropped),
+    [1, 4],
+  );
+});
+
 test("a clock that is set back loses nothing and turns no order around", async (t) => {
   const recorder = startRecorder();
   recorder.record(predictionOf(1));

@@ -1,10 +1,10 @@
 import assert from "node:assert/strict";
-import { appendFileSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
+import { appendFileSync, mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterEach, beforeEach, test } from "node:test";
 import type { LogRecord } from "@churn/contract";
-import { takeAbandonedSlots, takeSlot } from "../src/store/slots.ts";
+import { takeSlot, visitAbandonedSlots } from "../src/store/slots.ts";
 import { SpoolReader, SpoolWriter, spoolBytes } from "../src/store/spool.ts";
 import { predictionOf } from "./records.ts";
 
@@ -128,16 +128,51 @@ test("a customer is erased from what waits; the rest is delivered once", async (
   assert.deepEqual(rest, [...Array.from({ length: 45 }, (_, i) => of(11 + 2 * i)), order]);
 });
 
-test("a slot has one owner; another takes the next, and one that is let go is taken over", () => {
+test("an outcome that names an erased prediction goes with it; leftovers of a killed rewriting, too", async () => {
+  const writer = newWriter();
+  const outcome = (number: number): LogRecord => {
+    const { predictionId } = predictionOf(number);
+    return { kind: "outcome", predictionId, customerKey: null, observedAt: 1, outcome: 1, reportedAt: 1 };
+  };
+  await writer.append(linesOf([outcome(2), predictionOf(1), predictionOf(2, { customerKey: "gone" })]));
+  await writer.rotate();
+  await writer.append(linesOf([outcome(1), outcome(2)]));
+  await writer.rotate();
+  await writer.append(linesOf([predictionOf(3)]));
+  writeFileSync(join(folder, "000000000001.ndjson.new"), "a customer");
+
+  const reader = new SpoolReader(folder);
+  assert.equal(reader.count(), 6);
+  assert.equal(reader.erase("gone"), 3);
+  assert.deepEqual(drain(reader, 10), [predictionOf(1), outcome(1), predictionOf(3)]);
+  newWriter();
+  assert.deepEqual(
+    readdirSync(folder).filter((name) => name.endsWith(".new")),
+    [],
+  );
+});
+
+test("a slot has one owner; another takes the next, and one that is let go is visited", async () => {
+  const visited: string[] = [];
+  const faults: string[] = [];
+  const visit = () =>
+    visitAbandonedSlots(
+      folder,
+      async (slot) => void visited.push(slot),
+      (_error, slot) => faults.push(slot),
+    );
   const first = takeSlot(folder);
   const second = takeSlot(folder);
+  const third = takeSlot(folder);
   assert.deepEqual([first.folder, second.folder], [join(folder, "1"), join(folder, "2")]);
-  assert.deepEqual(takeAbandonedSlots(folder), []);
+  await visit();
+  assert.deepEqual(visited, []);
 
   first.release();
-  const [abandoned, ...others] = takeAbandonedSlots(folder);
-  assert.equal(abandoned.folder, first.folder);
-  assert.deepEqual(others, []);
-  abandoned.release();
+  third.release();
+  rmSync(join(first.folder, "lock"));
+  mkdirSync(join(first.folder, "lock")); // nobody can take this one
+  await visit();
+  assert.deepEqual([visited, faults], [[third.folder], [first.folder]]);
   second.release();
 });

@@ -80,6 +80,7 @@ export interface OutcomeParts {
 }
 
 export function addOutcomesRoute(app: FastifyInstance, { sink, storedKey, metrics, logger }: OutcomeParts): void {
+  let latest = 0; // a correction is the later word, also when the clock has been set back since
   app.post<{ Body: unknown }>(
     "/outcomes",
     {
@@ -100,6 +101,7 @@ export function addOutcomesRoute(app: FastifyInstance, { sink, storedKey, metric
     async (request, reply) => {
       const outcomes = checkedOutcomes(request.body, outcomeValidator());
       const now = Date.now();
+      latest = Math.max(latest, now);
       const areTaken = outcomes.map(({ prediction_id, customer_key, observed_at, churn_outcome, reported_at }) =>
         sink.record({
           kind: "outcome",
@@ -107,7 +109,7 @@ export function addOutcomesRoute(app: FastifyInstance, { sink, storedKey, metric
           customerKey: customer_key === undefined ? null : storedKey(customer_key),
           observedAt: observed_at === undefined ? now : Date.parse(observed_at),
           outcome: churn_outcome,
-          reportedAt: reported_at === undefined ? now : Date.parse(reported_at),
+          reportedAt: reported_at === undefined ? latest : Date.parse(reported_at),
         }),
       );
       const isKept = (await sink.flushed()) && !areTaken.includes(false);

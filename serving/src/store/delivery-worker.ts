@@ -22,7 +22,7 @@ export interface StoreView {
 export type ToDelivery =
   | { readonly kind: "wake" }
   | { readonly kind: "erase"; readonly customerKey: string }
-  | { readonly kind: "view"; readonly id: number; readonly since: number; readonly limit: number }
+  | { readonly kind: "view"; readonly since: number; readonly limit: number }
   | { readonly kind: "stop" };
 
 export type FromDelivery =
@@ -33,7 +33,7 @@ export type FromDelivery =
       readonly facts: Readonly<Record<string, unknown>>;
       readonly message: string;
     }
-  | { readonly kind: "view"; readonly id: number; readonly view?: StoreView; readonly error?: string };
+  | { readonly kind: "view"; readonly view?: StoreView; readonly error?: string };
 
 /** Answers come first: where the processor is short, this thread waits (on Linux priorities are a thread's own). */
 if (process.platform === "linux") setPriority(constants.priority.PRIORITY_LOW);
@@ -60,19 +60,19 @@ port.on("message", (message: ToDelivery) => {
     case "stop":
       return delivery.stop();
     case "view":
-      return answer(message.id, message.since, message.limit);
+      return answer(message.since, message.limit);
   }
 });
 
-async function answer(id: number, since: number, limit: number): Promise<void> {
+async function answer(since: number, limit: number): Promise<void> {
   try {
     const view = await delivery.query(async (store) => ({
       summary: await store.summary(since),
       recent: await store.recent(limit),
     }));
-    send({ kind: "view", id, view });
+    send({ kind: "view", view });
   } catch (error) {
-    send({ kind: "view", id, error: (error as Error).message });
+    send({ kind: "view", error: (error as Error).message });
   }
 }
 

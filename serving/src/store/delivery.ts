@@ -2,10 +2,10 @@
  * Delivery: takes records from the spool to the store, in order, for as long as it takes. It runs in a thread of its own
  * (`delivery-worker.ts`), so that no store, however slow, holds up an answer.
  */
-import { setTimeout as sleep } from "node:timers/promises";
+import { setTimeout as sleep, setImmediate as turn } from "node:timers/promises";
 import type { LogRecord } from "@churn/contract";
 import type { PredictionStore } from "./prediction-store.ts";
-import { type Slot, takeAbandonedSlots } from "./slots.ts";
+import { visitAbandonedSlots } from "./slots.ts";
 import { SpoolReader } from "./spool.ts";
 
 /** Records of one transaction. */
@@ -21,6 +21,8 @@ const MAX_PAUSE_MS = 10_000;
 /** How often the spools of dead processes are looked for, and old records removed, in ms. */
 const ADOPT_EVERY_MS = 30_000;
 const RETENTION_EVERY_MS = 3_600_000;
+/** After removing them has failed or was interrupted, in ms. */
+const RETENTION_RETRY_MS = 60_000;
 const DAY_MS = 86_400_000;
 
 /** What the service's own thread is told. */
@@ -31,8 +33,10 @@ export interface DeliveryReport {
   readonly rejected: number;
   /** Deliveries that failed and were tried again. */
   readonly failures: number;
-  /** Records found in spools of dead processes. */
+  /** Records of dead processes that are, or are being, delivered. */
   readonly found: number;
+  /** Records that an erasure has removed before they were delivered. */
+  readonly erased: number;
   /** Bytes of the own spool's deleted segments. */
   readonly freedBytes: number;
   /** When the oldest record that waits was made, in epoch ms; null when none waits. */
@@ -53,12 +57,14 @@ export class Delivery {
   readonly #parts: DeliveryParts;
   readonly #own: SpoolReader;
   #store: PredictionStore | undefined;
+  #opening: Promise<PredictionStore> | undefined;
   #facts: DeliveryReport = {
     isUp: true, // until it has failed
     delivered: 0,
     rejected: 0,
     failures: 0,
     found: 0,
+    erased: 0,
     freedBytes: 0,
     oldestAt: null,
   };
@@ -66,6 +72,7 @@ export class Delivery {
   #isStopping = false;
   #isDelivering = false;
   readonly #erasures: string[] = [];
+  #isErasing = true; // false once it has failed, and that was said
   #pauseMs = 0;
   #nextAdoption = 0;
   #nextRetention = 0;
@@ -84,7 +91,8 @@ export class Delivery {
         if (isDone) this.#own.removeAll();
         break;
       }
-      await this.#pause(isDone ? ADOPT_EVERY_MS : this.#pauseMs);
+      const isWell = isDone && this.#pauseMs === 0; // else another's spool may be what waits
+      await this.#pause(isWell ? ADOPT_EVERY_MS : this.#pauseMs);
       if (isDone && !this.#isStopping) await sleep(GATHER_MS);
     }
     await this.#store?.close().catch(() => {}); // it may be away
@@ -115,6 +123,7 @@ export class Delivery {
   /** @returns Whether nothing waits any more. */
   async #deliverAll(reader: SpoolReader): Promise<boolean> {
     for (;;) {
+      await turn(); // a store that answers at once would let no message through
       this.#applyErasures();
       const batch = reader.next(BATCH_RECORDS);
       if (batch === undefined) {
@@ -131,8 +140,20 @@ export class Delivery {
     }
   }
 
+  /** What the disk does not let be done now is tried again. */
   #applyErasures(): void {
-    for (const customerKey of this.#erasures.splice(0)) this.#own.erase(customerKey);
+    try {
+      for (let key = this.#erasures[0]; key !== undefined; key = this.#erasures[0]) {
+        const erased = this.#own.erase(key);
+        this.#erasures.shift();
+        if (erased > 0) this.#update({ erased: this.#facts.erased + erased });
+      }
+      this.#isErasing = true;
+    } catch (error) {
+      if (this.#isErasing)
+        this.#warn("spool.unwritable", error as Error, "a customer is still to be erased from the spool");
+      this.#isErasing = false;
+    }
   }
 
   /** @returns Whether the records are in the store. */
@@ -167,9 +188,16 @@ export class Delivery {
     this.#parts.log("error", { event: "spool.damaged", lines: count }, "lines of the spool are no records");
   }
 
-  /** Opened when first needed, and again after that has failed. */
+  /** Opened when first needed, once for all who ask, and again after that has failed. */
   async #openStore(): Promise<PredictionStore> {
     if (this.#store !== undefined) return this.#store;
+    this.#opening ??= this.#open().finally(() => {
+      this.#opening = undefined;
+    });
+    return this.#opening;
+  }
+
+  async #open(): Promise<PredictionStore> {
     const store = await this.#parts.openStore();
     try {
       await store.migrate();
@@ -185,43 +213,60 @@ export class Delivery {
     const now = performance.now();
     if (now >= this.#nextAdoption) {
       this.#nextAdoption = now + ADOPT_EVERY_MS;
-      for (const slot of this.#abandoned()) await this.#adopt(slot);
+      await this.#adoptAll();
     }
     const { retentionDays } = this.#parts;
-    if (retentionDays !== undefined && now >= this.#nextRetention) await this.#removeOld(retentionDays, now);
+    if (retentionDays !== undefined && now >= this.#nextRetention) await this.#removeOld(retentionDays);
   }
 
-  #abandoned(): Slot[] {
+  /** Delivers what dead processes have left. */
+  async #adoptAll(): Promise<void> {
+    const onFault = (error: Error, folder: string): void =>
+      this.#warn("spool.unreadable", error, `${folder} is left alone`);
     try {
-      return takeAbandonedSlots(this.#parts.spoolDirectory);
+      await visitAbandonedSlots(this.#parts.spoolDirectory, (folder) => this.#adopt(folder), onFault);
     } catch (error) {
-      const detail = (error as Error).message;
-      this.#parts.log("warn", { event: "spool.unreadable", detail }, "spools of other processes cannot be read");
-      return [];
+      onFault(error as Error, this.#parts.spoolDirectory);
     }
   }
 
-  async #adopt({ folder, release }: Slot): Promise<void> {
-    try {
-      const reader = new SpoolReader(folder);
-      const found = reader.count();
-      if (found === 0) return;
-      this.#update({ found: this.#facts.found + found });
-      this.#parts.log("info", { event: "spool.adopted", records: found }, "records of a dead process are delivered");
-      if (await this.#deliverAll(reader)) reader.removeAll();
-    } finally {
-      release();
+  async #adopt(folder: string): Promise<void> {
+    const reader = new SpoolReader(folder);
+    const records = reader.count();
+    if (records === 0) return;
+    const before = this.#facts;
+    this.#update({ found: before.found + records });
+    if (await this.#deliverAll(reader)) {
+      reader.removeAll();
+      this.#parts.log("info", { event: "spool.adopted", records }, "records of a dead process are delivered");
+      return;
     }
+    const { delivered, rejected } = this.#facts;
+    this.#update({ found: before.found + delivered - before.delivered + rejected - before.rejected });
+    // An erasure in the own spool must not come before what it erases.
+    this.#nextAdoption = Number.NEGATIVE_INFINITY;
   }
 
-  async #removeOld(retentionDays: number, now: number): Promise<void> {
+  /** Between its steps what is new is delivered. */
+  async #removeOld(retentionDays: number): Promise<void> {
+    this.#nextRetention = performance.now() + RETENTION_RETRY_MS;
     try {
-      const removed = await (await this.#openStore()).removeBefore(Date.now() - retentionDays * DAY_MS);
-      this.#nextRetention = now + RETENTION_EVERY_MS;
-      if (removed > 0) this.#parts.log("info", { event: "store.retention", rows: removed }, "old records removed");
+      const store = await this.#openStore();
+      let isWhole = true;
+      const mayGoOn = async (): Promise<boolean> => {
+        isWhole = (await this.#deliverAll(this.#own)) && !this.#isStopping;
+        return isWhole;
+      };
+      const rows = await store.removeBefore(Date.now() - retentionDays * DAY_MS, mayGoOn);
+      if (isWhole) this.#nextRetention = performance.now() + RETENTION_EVERY_MS;
+      if (rows > 0) this.#parts.log("info", { event: "store.retention", rows }, "old records removed");
     } catch (error) {
-      this.#fail(error as Error);
+      this.#warn("store.retention", error as Error, "old records could not be removed");
     }
+  }
+
+  #warn(event: string, { message: detail }: Error, message: string): void {
+    this.#parts.log("warn", { event, detail }, message);
   }
 
   async #pause(milliseconds: number): Promise<void> {

@@ -107,14 +107,17 @@ export class PostgresStore implements PredictionStore {
     return storeSummary(await this.#read((run) => run<SummaryRow>(SUMMARY, this.#horizonMs, sinceMs)));
   }
 
-  removeBefore(timeMs: number): Promise<number> {
+  removeBefore(timeMs: number, mayGoOn = async () => true): Promise<number> {
     const remove = (statement: string): Promise<number> =>
       this.#write(async (run) => (await run(statement, timeMs)).length);
-    return removeInSteps({
-      predictions: () => this.#removePredictions(timeMs),
-      outcomesByCustomer: () => remove(REMOVE_OUTCOMES_BY_CUSTOMER),
-      outcomesOfNothing: () => remove(REMOVE_OUTCOMES_OF_NOTHING),
-    });
+    return removeInSteps(
+      {
+        predictions: () => this.#removePredictions(timeMs),
+        outcomesByCustomer: () => remove(REMOVE_OUTCOMES_BY_CUSTOMER),
+        outcomesOfNothing: () => remove(REMOVE_OUTCOMES_OF_NOTHING),
+      },
+      mayGoOn,
+    );
   }
 
   #removePredictions(timeMs: number): Promise<number> {

@@ -26,9 +26,10 @@ export interface PredictionStore {
    * Removes the predictions made before a time (epoch ms) with their outcomes, outcomes by customer that were seen
    * before it, and outcomes reported before it whose prediction is not there. In many small transactions.
    *
+   * @param mayGoOn Asked before each of them; without it, it goes on to the end.
    * @returns How many predictions it removed.
    */
-  removeBefore(timeMs: number): Promise<number>;
+  removeBefore(timeMs: number, mayGoOn?: () => Promise<boolean>): Promise<number>;
   /** Ends what is under way. A closed store answers no more. */
   close(): Promise<void>;
 }

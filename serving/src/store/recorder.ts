@@ -16,7 +16,7 @@ import type { StoreConfig } from "../config.ts";
 import type { DeliveryReport } from "./delivery.ts";
 import type { DeliverySettings, FromDelivery, StoreView, ToDelivery } from "./delivery-worker.ts";
 import { RecordBuffer } from "./record-buffer.ts";
-import { type Slot, takeSlot } from "./slots.ts";
+import { type Slot, takeSlot, visitAbandonedSlots } from "./slots.ts";
 import { SEGMENT_BYTES, SpoolReader, SpoolWriter, spoolBytes } from "./spool.ts";
 
 /** How long a record may be in memory only, in ms, while the disk is well. */
@@ -33,6 +33,9 @@ const COMPLAIN_EVERY_MS = 10_000;
 
 /** How long the store may take for what people look at, in ms. */
 const VIEW_LIMIT_MS = 2_000;
+
+/** How long a stream is held up by a store that is behind, in ms, at a time. */
+const CATCH_UP_LIMIT_MS = 5_000;
 
 /** How long the delivery may take at the end, in ms; the rest stays in the spool. */
 const STOP_LIMIT_MS = 5_000;
@@ -62,9 +65,15 @@ const NOTHING_YET: DeliveryReport = {
   rejected: 0,
   failures: 0,
   found: 0,
+  erased: 0,
   freedBytes: 0,
   oldestAt: null,
 };
+
+interface ViewAnswer {
+  readonly view?: StoreView;
+  readonly error?: string;
+}
 
 /** Who takes records: the recorder, or a test's list. */
 export interface RecordSink {
@@ -93,14 +102,15 @@ export class Recorder implements RecordSink {
   #written = 0; // of these to the disk
   #recorded: number; // since the delivery thread began, and what it finds in the own spool
   #dropped = 0;
+  #droppedSaid = 0; // of these in the log
+  #dropTimer: NodeJS.Timeout | undefined;
   #complainedAt = Number.NEGATIVE_INFINITY;
   #writtenBytes: number;
   #worker: Worker | undefined;
   #report = NOTHING_YET;
   #past = NOTHING_YET; // of delivery threads that died
   #isClosing = false;
-  #views = new Map<number, (answer: { view?: StoreView; error?: string }) => void>();
-  #nextView = 0;
+  #asked: PromiseWithResolvers<ViewAnswer> | undefined;
 
   /** @throws CHURN_ERR_SERVICE_START when the spool's folder cannot be used */
   constructor(config: StoreConfig, logger: Logger) {
@@ -158,9 +168,9 @@ export class Recorder implements RecordSink {
   }
 
   async caughtUp(): Promise<void> {
-    while (this.#report.isUp && this.#bytesOnDisk() + this.#bytesInMemory() > this.#config.spoolLimitBytes / 4) {
-      await sleep(FLUSH_INTERVAL_MS);
-    }
+    const isBehind = (): boolean => this.#bytesOnDisk() + this.#bytesInMemory() > this.#config.spoolLimitBytes / 4;
+    const end = performance.now() + CATCH_UP_LIMIT_MS;
+    while (this.#report.isUp && isBehind() && performance.now() < end) await sleep(FLUSH_INTERVAL_MS);
   }
 
   /**
@@ -169,34 +179,56 @@ export class Recorder implements RecordSink {
    * @returns Whether the order to do so is on disk
    */
   async erase(customerKey: string, requestedAt: number): Promise<boolean> {
+    const order: LogRecord = { kind: "erasure", customerKey, requestedAt };
+    const isLeft = await this.#leaveOrders(order);
     await this.flushed();
     this.#mustRotate = true; // what is before the order is in segments that may be rewritten
-    const isTaken = this.record({ kind: "erasure", customerKey, requestedAt });
+    const isTaken = this.record(order);
     const isOnDisk = await this.flushed();
     this.#tell({ kind: "erase", customerKey });
-    return isTaken && isOnDisk;
+    return isLeft && isTaken && isOnDisk;
   }
 
-  /** @throws When the store is away or slow */
-  async view(since: number, limit: number): Promise<StoreView> {
-    const id = this.#nextView++;
-    const answer = await new Promise<{ view?: StoreView; error?: string }>((resolve) => {
-      const timer = setTimeout(() => resolve({ error: `no answer within ${VIEW_LIMIT_MS} ms` }), VIEW_LIMIT_MS);
-      this.#views.set(id, (value) => {
-        clearTimeout(timer);
-        resolve(value);
-      });
-      this.#tell({ kind: "view", id, since, limit });
+  /** A process that has died answers for nobody: whoever adopts its spool finds the order at its end. */
+  async #leaveOrders(order: LogRecord & { readonly kind: "erasure" }): Promise<boolean> {
+    let isLeft = true;
+    const leave = async (folder: string): Promise<void> => {
+      const reader = new SpoolReader(folder);
+      if (reader.count() === 0) return;
+      const writer = new SpoolWriter(folder);
+      await writer.append(Buffer.from(`${JSON.stringify(order)}\n`)).finally(() => writer.close());
+      reader.erase(order.customerKey);
+    };
+    await visitAbandonedSlots(this.#config.spoolDirectory, leave, (error, folder) => {
+      isLeft = false;
+      this.#complain("spool.unwritable", { detail: error.message }, `${folder}: an erasure could not be noted`);
     });
-    this.#views.delete(id);
-    if (answer.view === undefined) throw new Error(answer.error);
-    return answer.view;
+    return isLeft;
+  }
+
+  /** One look at a time: who asks meanwhile gets the same. @throws When the store is away or slow */
+  async view(since: number, limit: number): Promise<StoreView> {
+    if (this.#worker === undefined) throw new Error("the delivery has not begun");
+    if (this.#asked === undefined) {
+      this.#asked = Promise.withResolvers();
+      this.#tell({ kind: "view", since, limit });
+    }
+    const late: ViewAnswer = { error: `no answer within ${VIEW_LIMIT_MS} ms` };
+    const { view, error } = await Promise.race([this.#asked.promise, sleep(VIEW_LIMIT_MS, late, { ref: false })]);
+    if (view === undefined) throw new Error(error);
+    return view;
+  }
+
+  #answerView(answer: ViewAnswer): void {
+    this.#asked?.resolve(answer);
+    this.#asked = undefined;
   }
 
   get state(): DeliveryState {
     const { isUp, oldestAt } = this.#report;
     const total = (field: "delivered" | "rejected" | "failures"): number => this.#past[field] + this.#report[field];
-    const waiting = Math.max(0, this.#recorded + this.#report.found - this.#report.delivered - this.#report.rejected);
+    const { found, delivered, rejected, erased } = this.#report;
+    const waiting = Math.max(0, this.#recorded + found - delivered - rejected - erased);
     const since = oldestAt ?? this.#writing.firstAt ?? this.#filling.firstAt;
     return {
       isUp,
@@ -214,7 +246,10 @@ export class Recorder implements RecordSink {
   async close(limitMs: number = STOP_LIMIT_MS): Promise<void> {
     this.#isClosing = true;
     const isOnDisk = await this.flushed();
-    if (!isOnDisk) this.#drop(this.#writing.count + this.#filling.count);
+    clearTimeout(this.#dropTimer);
+    this.#dropTimer = undefined;
+    if (!isOnDisk) this.#dropped += this.#writing.count + this.#filling.count;
+    this.#sayDropped();
     await this.#writer.close().catch(() => {});
     const worker = this.#worker;
     if (worker !== undefined) {
@@ -275,7 +310,16 @@ export class Recorder implements RecordSink {
 
   #drop(count: number): void {
     this.#dropped += count;
-    this.#complain("store.dropped", { dropped: this.#dropped }, "records dropped: no room for them");
+    if (this.#dropTimer === undefined) this.#sayDropped();
+  }
+
+  /** How many there have been; those that follow at once are said together. */
+  #sayDropped(): void {
+    this.#dropTimer = undefined;
+    if (this.#dropped === this.#droppedSaid) return;
+    this.#droppedSaid = this.#dropped;
+    this.#logger.error({ event: "store.dropped", dropped: this.#dropped }, "records dropped: no room for them");
+    this.#dropTimer = setTimeout(() => this.#sayDropped(), COMPLAIN_EVERY_MS).unref();
   }
 
   #complain(event: string, facts: Readonly<Record<string, unknown>>, message: string): void {
@@ -298,7 +342,7 @@ export class Recorder implements RecordSink {
         this.#logger[message.level](message.facts, message.message);
         break;
       case "view":
-        this.#views.get(message.id)?.(message);
+        this.#answerView(message);
         break;
     }
   }
@@ -315,6 +359,7 @@ export class Recorder implements RecordSink {
   /** A thread that died is replaced; it finds in the spool what the other left. */
   #restart(horizonDays: number | undefined): void {
     this.#worker = undefined;
+    this.#answerView({ error: "the delivery failed" });
     if (this.#isClosing) return;
     const { delivered, rejected, failures, freedBytes } = this.#report;
     this.#past = {

@@ -32,12 +32,27 @@ export function takeSlot(directory: string): Slot {
   }
 }
 
-/** Takes every slot that nobody holds any more. */
-export function takeAbandonedSlots(directory: string): Slot[] {
+/**
+ * What to do with every slot that nobody holds any more, one after the other; each is held meanwhile.
+ *
+ * @param onFault What is wrong with a slot (its folder belongs to somebody else) or went wrong with it: the others follow.
+ */
+export async function visitAbandonedSlots(
+  directory: string,
+  visit: (folder: string) => Promise<void>,
+  onFault: (error: Error, folder: string) => void,
+): Promise<void> {
   const folders = readdirSync(directory)
     .filter((name) => /^\d+$/.test(name))
     .map((name) => join(directory, name));
-  return folders.flatMap((folder) => lock(folder) ?? []);
+  for (const folder of folders) {
+    try {
+      const slot = lock(folder);
+      if (slot !== undefined) await visit(folder).finally(slot.release);
+    } catch (error) {
+      onFault(error as Error, folder);
+    }
+  }
 }
 
 function lock(folder: string): Slot | undefined {

@@ -30,6 +30,9 @@ export const SEGMENT_BYTES = 2 ** 20;
 const SEGMENT = /^\d{12}\.ndjson$/;
 const NEWLINE = 0x0a;
 
+/** Ends the name of a segment that is being written anew. */
+const UNFINISHED = ".new";
+
 const segmentPath = (folder: string, number: number): string =>
   join(folder, `${String(number).padStart(12, "0")}.ndjson`);
 
@@ -37,6 +40,11 @@ const segmentPath = (folder: string, number: number): string =>
 function segmentsOf(folder: string): number[] {
   const names = readdirSync(folder).filter((name) => SEGMENT.test(name));
   return names.map((name) => Number.parseInt(name, 10)).sort((a, b) => a - b);
+}
+
+/** What a process has left that was killed while it wrote a segment anew. */
+function removeUnfinished(folder: string): void {
+  for (const name of readdirSync(folder)) if (name.endsWith(UNFINISHED)) rmSync(join(folder, name));
 }
 
 /** Bytes of a folder's segments. */
@@ -59,6 +67,7 @@ export class SpoolWriter {
   constructor(folder: string, segmentBytes: number = SEGMENT_BYTES) {
     this.#segmentBytes = segmentBytes;
     makeFolders(folder);
+    removeUnfinished(folder);
     this.#folder = folder;
     this.#segment = (segmentsOf(folder).at(-1) ?? 0) + 1;
   }
@@ -138,32 +147,50 @@ export class SpoolReader {
 
   /** Lines that wait. */
   count(): number {
-    return segmentsOf(this.#folder)
-      .map((number) => readFileSync(segmentPath(this.#folder, number)))
-      .reduce((sum, content) => sum + countLines(content), 0);
+    const linesOf = (number: number): number => countLines(readFileSync(segmentPath(this.#folder, number)));
+    return segmentsOf(this.#folder).reduce((sum, number) => sum + linesOf(number), 0); // one in memory at a time
   }
 
   /**
    * Removes a customer's predictions and outcomes from the segments that are no longer written, aside and renamed, so that
-   * they do not wait on this disk for a store that is away. Not while a batch is under way.
+   * they do not wait on this disk for a store that is away. Not while a batch is under way. Again is harmless.
+   *
+   * @returns How many lines that waited are gone
    */
-  erase(customerKey: string): void {
-    for (const number of segmentsOf(this.#folder).slice(0, -1)) {
-      const path = segmentPath(this.#folder, number);
-      const content = readFileSync(path);
-      const position = number === this.#segment ? this.#position : 0;
-      const delivered = without(content.subarray(0, position), customerKey);
-      const waiting = without(content.subarray(position), customerKey);
-      const size = delivered.length + waiting.length;
-      if (size === content.length) continue;
-      writeFileSync(`${path}.new`, Buffer.concat([delivered, waiting]));
-      renameSync(`${path}.new`, path);
-      this.freedBytes += content.length - size;
-      if (number === this.#segment) {
-        this.#position = delivered.length;
-        this.#content = waiting;
+  erase(customerKey: string): number {
+    const numbers = segmentsOf(this.#folder).slice(0, -1);
+    const predictionIds = new Set<string>();
+    for (const number of numbers) {
+      for (const line of linesOf(readFileSync(segmentPath(this.#folder, number)))) {
+        const record = parseRecord(line);
+        if (record?.kind === "prediction" && record.customerKey === customerKey) predictionIds.add(record.predictionId);
       }
     }
+    const isTheirs = (line: string): boolean => {
+      const record = parseRecord(line);
+      if (record === undefined || record.kind === "erasure") return false;
+      return record.customerKey === customerKey || predictionIds.has(record.predictionId ?? "");
+    };
+    return numbers.reduce((sum, number) => sum + this.#removeLines(number, isTheirs), 0);
+  }
+
+  /** @returns How many lines that waited are gone */
+  #removeLines(number: number, isGone: (line: string) => boolean): number {
+    const path = segmentPath(this.#folder, number);
+    const content = readFileSync(path);
+    const position = number === this.#segment ? this.#position : 0;
+    const delivered = without(content.subarray(0, position), isGone);
+    const waiting = without(content.subarray(position), isGone);
+    const size = delivered.length + waiting.length;
+    if (size === content.length) return 0;
+    writeFileSync(`${path}${UNFINISHED}`, Buffer.concat([delivered, waiting]));
+    renameSync(`${path}${UNFINISHED}`, path);
+    this.freedBytes += content.length - size;
+    if (number === this.#segment) {
+      this.#position = delivered.length;
+      this.#content = waiting;
+    }
+    return countLines(content.subarray(position)) - countLines(waiting);
   }
 
   #read(limit: number): SpoolBatch | undefined {
@@ -206,6 +233,7 @@ export class SpoolReader {
   /** Deletes every segment: all is delivered and nothing will come. */
   removeAll(): void {
     for (const number of segmentsOf(this.#folder)) rmSync(segmentPath(this.#folder, number));
+    removeUnfinished(this.#folder);
     this.#segment = undefined;
     this.#rewind();
   }
@@ -273,17 +301,9 @@ function isRecord(record: LogRecord): boolean {
 
 const isBit = (value: unknown): boolean => value === 0 || value === 1;
 
-/** The lines that are not this customer's. */
-function without(lines: Buffer, customerKey: string): Buffer {
-  const kept = lines
-    .toString("utf8")
-    .split("\n")
-    .filter((line) => !isOf(line, customerKey));
-  return Buffer.from(kept.join("\n"));
-}
+const linesOf = (content: Buffer): string[] => content.toString("utf8").split("\n");
 
-function isOf(line: string, customerKey: string): boolean {
-  if (line === "") return false;
-  const record = parseRecord(line);
-  return record !== undefined && record.kind !== "erasure" && record.customerKey === customerKey;
+function without(content: Buffer, isGone: (line: string) => boolean): Buffer {
+  const kept = linesOf(content).filter((line) => !isGone(line));
+  return Buffer.from(kept.join("\n"));
 }

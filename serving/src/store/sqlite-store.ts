@@ -37,12 +37,15 @@ export class SqliteStore implements PredictionStore {
     return this.#ask((database) => database.summary(sinceMs));
   }
 
-  removeBefore(timeMs: number): Promise<number> {
-    return removeInSteps({
-      predictions: () => this.#ask((database) => database.removePredictions(timeMs)),
-      outcomesByCustomer: () => this.#ask((database) => database.removeOutcomesByCustomer(timeMs)),
-      outcomesOfNothing: () => this.#ask((database) => database.removeOutcomesOfNothing(timeMs)),
-    });
+  removeBefore(timeMs: number, mayGoOn = async () => true): Promise<number> {
+    return removeInSteps(
+      {
+        predictions: () => this.#ask((database) => database.removePredictions(timeMs)),
+        outcomesByCustomer: () => this.#ask((database) => database.removeOutcomesByCustomer(timeMs)),
+        outcomesOfNothing: () => this.#ask((database) => database.removeOutcomesOfNothing(timeMs)),
+      },
+      mayGoOn,
+    );
   }
 
   async close(): Promise<void> {

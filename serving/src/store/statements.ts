@@ -133,23 +133,26 @@ export function missingMigrations(applied: readonly number[]): readonly Migratio
 }
 
 /** The whole of `removeBefore`; each step removes some rows in a transaction of its own and says how many. */
-export async function removeInSteps(steps: {
-  readonly predictions: () => Promise<number>;
-  readonly outcomesByCustomer: () => Promise<number>;
-  readonly outcomesOfNothing: () => Promise<number>;
-}): Promise<number> {
-  const total = await untilNone(steps.predictions);
-  await untilNone(steps.outcomesByCustomer);
-  await untilNone(steps.outcomesOfNothing);
+export async function removeInSteps(
+  steps: {
+    readonly predictions: () => Promise<number>;
+    readonly outcomesByCustomer: () => Promise<number>;
+    readonly outcomesOfNothing: () => Promise<number>;
+  },
+  mayGoOn: () => Promise<boolean>,
+): Promise<number> {
+  const total = await untilNone(steps.predictions, mayGoOn);
+  await untilNone(steps.outcomesByCustomer, mayGoOn);
+  await untilNone(steps.outcomesOfNothing, mayGoOn);
   return total;
 }
 
-async function untilNone(step: () => Promise<number>): Promise<number> {
+async function untilNone(step: () => Promise<number>, mayGoOn: () => Promise<boolean>): Promise<number> {
   let total = 0;
-  let removed: number;
-  do {
-    removed = await step();
+  while (await mayGoOn()) {
+    const removed = await step();
+    if (removed === 0) break;
     total += removed;
-  } while (removed > 0);
+  }
   return total;
 }
