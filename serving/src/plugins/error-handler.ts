@@ -16,9 +16,15 @@ export function errorHandler(logger: Logger): ErrorHandler {
     const { code = "UNEXPECTED" } = error;
     const document = toProblem(error, request);
     const { status: statusCode } = document;
-    const facts = { event: "request.failed", ...contextFacts(request), statusCode, code };
+    const isRefused = statusCode === 401 || statusCode === 403;
+    const facts = {
+      event: "request.failed",
+      ...contextFacts(request),
+      statusCode,
+      code,
+      ...(isRefused && { remoteAddress: request.ip }), // whoever tries keys can then be stopped before he gets here
+    };
     if (statusCode === INTERNAL.status) logger.error({ ...facts, err: error }, "request failed");
-    else if (isRefused(statusCode)) logger.info({ ...facts, remoteAddress: request.ip }, "request failed");
     else logger.info(facts, "request failed");
     reply.status(statusCode).type(PROBLEM_TYPE).send(document);
   };
@@ -46,9 +52,6 @@ export function addErrorHandler(app: FastifyInstance, handleError: ErrorHandler)
     handleError(failure("METHOD_NOT_ALLOWED", detail), request, reply);
   }
 }
-
-/** Whoever tries keys can then be stopped before he gets here. */
-const isRefused = (statusCode: number): boolean => statusCode === 401 || statusCode === 403;
 
 /** The router has refused most of what cannot be decoded, but looks at no host that a client puts before the path. */
 function decoded(path: string): string {

@@ -43,6 +43,17 @@ export interface DeliveryReport {
   readonly oldestAt: number | null;
 }
 
+export const NOTHING_YET: DeliveryReport = {
+  isUp: true, // until it has failed
+  delivered: 0,
+  rejected: 0,
+  failures: 0,
+  found: 0,
+  erased: 0,
+  freedBytes: 0,
+  oldestAt: null,
+};
+
 export interface DeliveryParts {
   readonly openStore: () => Promise<PredictionStore>;
   readonly spoolDirectory: string;
@@ -58,21 +69,12 @@ export class Delivery {
   readonly #own: SpoolReader;
   #store: PredictionStore | undefined;
   #opening: Promise<PredictionStore> | undefined;
-  #facts: DeliveryReport = {
-    isUp: true, // until it has failed
-    delivered: 0,
-    rejected: 0,
-    failures: 0,
-    found: 0,
-    erased: 0,
-    freedBytes: 0,
-    oldestAt: null,
-  };
+  #facts = NOTHING_YET;
   #wake: () => void = () => {};
   #isStopping = false;
   #isDelivering = false;
   readonly #erasures: string[] = [];
-  #isErasing = true; // false once it has failed, and that was said
+  #isErasureStuck = false; // which is said once
   #pauseMs = 0;
   #nextAdoption = 0;
   #nextRetention = 0;
@@ -148,11 +150,11 @@ export class Delivery {
         this.#erasures.shift();
         if (erased > 0) this.#update({ erased: this.#facts.erased + erased });
       }
-      this.#isErasing = true;
+      this.#isErasureStuck = false;
     } catch (error) {
-      if (this.#isErasing)
-        this.#warn("spool.unwritable", error as Error, "a customer is still to be erased from the spool");
-      this.#isErasing = false;
+      const facts = { event: "spool.unwritable", waiting: this.#erasures.length };
+      if (!this.#isErasureStuck) this.#warn(facts, error as Error, "customers are still to be erased from the spool");
+      this.#isErasureStuck = true;
     }
   }
 
@@ -222,7 +224,7 @@ export class Delivery {
   /** Delivers what dead processes have left. */
   async #adoptAll(): Promise<void> {
     const onFault = (error: Error, folder: string): void =>
-      this.#warn("spool.unreadable", error, `${folder} is left alone`);
+      this.#warn({ event: "spool.unreadable", folder }, error, "a spool of another process is left alone");
     try {
       await visitAbandonedSlots(this.#parts.spoolDirectory, (folder) => this.#adopt(folder), onFault);
     } catch (error) {
@@ -261,12 +263,12 @@ export class Delivery {
       if (isWhole) this.#nextRetention = performance.now() + RETENTION_EVERY_MS;
       if (rows > 0) this.#parts.log("info", { event: "store.retention", rows }, "old records removed");
     } catch (error) {
-      this.#warn("store.retention", error as Error, "old records could not be removed");
+      this.#warn({ event: "store.retention" }, error as Error, "old records could not be removed");
     }
   }
 
-  #warn(event: string, { message: detail }: Error, message: string): void {
-    this.#parts.log("warn", { event, detail }, message);
+  #warn(facts: Readonly<Record<string, unknown>>, { message: detail }: Error, message: string): void {
+    this.#parts.log("warn", { ...facts, detail }, message);
   }
 
   async #pause(milliseconds: number): Promise<void> {

@@ -107,7 +107,7 @@ export class PostgresStore implements PredictionStore {
     return storeSummary(await this.#read((run) => run<SummaryRow>(SUMMARY, this.#horizonMs, sinceMs)));
   }
 
-  removeBefore(timeMs: number, mayGoOn = async () => true): Promise<number> {
+  removeBefore(timeMs: number, mayGoOn?: () => Promise<boolean>): Promise<number> {
     const remove = (statement: string): Promise<number> =>
       this.#write(async (run) => (await run(statement, timeMs)).length);
     return removeInSteps(

@@ -10,10 +10,10 @@
 import { once } from "node:events";
 import { setTimeout as sleep } from "node:timers/promises";
 import { Worker } from "node:worker_threads";
-import { ChurnError, type LogRecord } from "@churn/contract";
+import { ChurnError, type ErasureRecord, type LogRecord } from "@churn/contract";
 import type { Logger } from "pino";
 import type { StoreConfig } from "../config.ts";
-import type { DeliveryReport } from "./delivery.ts";
+import { NOTHING_YET } from "./delivery.ts";
 import type { DeliverySettings, FromDelivery, StoreView, ToDelivery } from "./delivery-worker.ts";
 import { RecordBuffer } from "./record-buffer.ts";
 import { type Slot, takeSlot, visitAbandonedSlots } from "./slots.ts";
@@ -58,17 +58,6 @@ export interface DeliveryState {
   readonly spoolBytes: number;
   readonly spoolLimitBytes: number;
 }
-
-const NOTHING_YET: DeliveryReport = {
-  isUp: true,
-  delivered: 0,
-  rejected: 0,
-  failures: 0,
-  found: 0,
-  erased: 0,
-  freedBytes: 0,
-  oldestAt: null,
-};
 
 interface ViewAnswer {
   readonly view?: StoreView;
@@ -179,7 +168,7 @@ export class Recorder implements RecordSink {
    * @returns Whether the order to do so is on disk
    */
   async erase(customerKey: string, requestedAt: number): Promise<boolean> {
-    const order: LogRecord = { kind: "erasure", customerKey, requestedAt };
+    const order: ErasureRecord = { kind: "erasure", customerKey, requestedAt };
     const isLeft = await this.#leaveOrders(order);
     await this.flushed();
     this.#mustRotate = true; // what is before the order is in segments that may be rewritten
@@ -190,7 +179,7 @@ export class Recorder implements RecordSink {
   }
 
   /** A process that has died answers for nobody: whoever adopts its spool finds the order at its end. */
-  async #leaveOrders(order: LogRecord & { readonly kind: "erasure" }): Promise<boolean> {
+  async #leaveOrders(order: ErasureRecord): Promise<boolean> {
     let isLeft = true;
     const leave = async (folder: string): Promise<void> => {
       const reader = new SpoolReader(folder);
@@ -201,7 +190,7 @@ export class Recorder implements RecordSink {
     };
     await visitAbandonedSlots(this.#config.spoolDirectory, leave, (error, folder) => {
       isLeft = false;
-      this.#complain("spool.unwritable", { detail: error.message }, `${folder}: an erasure could not be noted`);
+      this.#complain("spool.unwritable", { folder, detail: error.message }, "erasure could not be noted");
     });
     return isLeft;
   }

@@ -147,8 +147,8 @@ export class SpoolReader {
 
   /** Lines that wait. */
   count(): number {
-    const linesOf = (number: number): number => countLines(readFileSync(segmentPath(this.#folder, number)));
-    return segmentsOf(this.#folder).reduce((sum, number) => sum + linesOf(number), 0); // one in memory at a time
+    const countIn = (number: number): number => countLines(readFileSync(segmentPath(this.#folder, number)));
+    return segmentsOf(this.#folder).reduce((sum, number) => sum + countIn(number), 0); // one in memory at a time
   }
 
   /**

@@ -37,7 +37,7 @@ export class SqliteStore implements PredictionStore {
     return this.#ask((database) => database.summary(sinceMs));
   }
 
-  removeBefore(timeMs: number, mayGoOn = async () => true): Promise<number> {
+  removeBefore(timeMs: number, mayGoOn?: () => Promise<boolean>): Promise<number> {
     return removeInSteps(
       {
         predictions: () => this.#ask((database) => database.removePredictions(timeMs)),

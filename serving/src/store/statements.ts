@@ -139,7 +139,7 @@ export async function removeInSteps(
     readonly outcomesByCustomer: () => Promise<number>;
     readonly outcomesOfNothing: () => Promise<number>;
   },
-  mayGoOn: () => Promise<boolean>,
+  mayGoOn: () => Promise<boolean> = async () => true,
 ): Promise<number> {
   const total = await untilNone(steps.predictions, mayGoOn);
   await untilNone(steps.outcomesByCustomer, mayGoOn);
