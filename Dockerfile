@@ -24,7 +24,7 @@ RUN install -d -o 1000 -g 1000 .compile-cache
 USER 1000:1000
 RUN data=$(mktemp -d) && NODE_COMPILE_CACHE=.compile-cache PORT=0 \
     PREDICTION_STORE_URL=sqlite:$data/predictions.db SPOOL_DIR=$data/spool \
-    timeout --signal=TERM --preserve-status 10 node serving/src/main.ts
+    timeout --signal=TERM --preserve-status 10 node --min-semi-space-size=8 --max-semi-space-size=8 serving/src/main.ts
 
 FROM node:26.10.0-bookworm-slim
 LABEL org.opencontainers.image.title="churn" \
@@ -35,9 +35,7 @@ RUN rm -rf /usr/local/lib/node_modules /usr/local/bin/npm /usr/local/bin/npx /us
     && install -d -o 1000 -g 1000 /data
 WORKDIR /app
 COPY --from=build /app /app
-# NODE_OPTIONS as in start.sh, which says why.
 ENV NODE_ENV=production \
-    NODE_OPTIONS=--max-semi-space-size=16 \
     NODE_COMPILE_CACHE=/app/.compile-cache \
     HOST=0.0.0.0 \
     PORT=8000 \
@@ -50,4 +48,5 @@ EXPOSE 8000
 STOPSIGNAL SIGTERM
 HEALTHCHECK --interval=30s --timeout=5s --start-period=30s --retries=3 \
   CMD ["node", "--eval", "fetch(`http://127.0.0.1:${process.env.PORT}/health/ready`).then((r) => process.exit(r.ok ? 0 : 1), () => process.exit(1))"]
-ENTRYPOINT ["node", "serving/src/main.ts"]
+# With the options of start.sh, which says why.
+ENTRYPOINT ["node", "--min-semi-space-size=8", "--max-semi-space-size=8", "serving/src/main.ts"]

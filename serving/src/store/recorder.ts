@@ -40,9 +40,6 @@ const CATCH_UP_LIMIT_MS = 5_000;
 /** How long the delivery may take at the end, in ms; the rest stays in the spool. */
 const STOP_LIMIT_MS = 5_000;
 
-/** Batches come and go: with V8's own limit the thread would let some 50 MB of them lie about. */
-const DELIVERY_LIMITS = { maxYoungGenerationSizeMb: 8 };
-
 const DELIVERY_WORKER = new URL("./delivery-worker.ts", import.meta.url);
 
 /** The state of what is on its way to the store. */
@@ -129,7 +126,7 @@ export class Recorder implements RecordSink {
       folder: this.#slot.folder,
       retentionDays: this.#config.retentionDays,
     };
-    const worker = new Worker(DELIVERY_WORKER, { workerData: settings, resourceLimits: DELIVERY_LIMITS });
+    const worker = new Worker(DELIVERY_WORKER, { workerData: settings });
     worker.on("message", (message: FromDelivery) => this.#hear(message));
     worker.on("error", (err) => {
       this.#logger.error({ event: "store.thread", err }, "delivery thread failed");
