@@ -249,9 +249,9 @@ describe("the service refuses to start, with one line", { concurrency: 2, timeou
       "a later format",
       (d) => {
         const text = readFileSync(join(d, "model.json"), "utf8");
-        writeFileSync(join(d, "model.json"), text.replace('"formatVersion": 2', '"formatVersion": 3'));
+        writeFileSync(join(d, "model.json"), text.replace('"formatVersion": 3', '"formatVersion": 4'));
       },
-      /expected formatVersion 2, got 3/,
+      /expected formatVersion 3, got 4/,
     ],
   ];
   for (const [index, [name, damage, detail]] of damages.entries()) {

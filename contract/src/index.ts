@@ -16,6 +16,8 @@ export * from "./operators.ts";
 export * from "./prediction-log.ts";
 export * from "./reasons.ts";
 export * from "./request.ts";
+export * from "./safetensors.ts";
 export * from "./schema-issues.ts";
+export * from "./store-url.ts";
 export * from "./table.ts";
 export * from "./tree-shap.ts";

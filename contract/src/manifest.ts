@@ -7,7 +7,7 @@ import type { DatasetSpecification } from "./dataset.ts";
 import type { CategoryEncodings } from "./features.ts";
 
 /** Raised when a reader of the old format could misread the new one. */
-export const FORMAT_VERSION = 2;
+export const FORMAT_VERSION = 3;
 
 /** An estimate with its 95 % confidence interval. */
 export interface Metric {
@@ -143,6 +143,8 @@ export interface ModelManifest {
 }
 
 export const FOREST_FILE = "forest.safetensors";
+/** How the training data looked, for who checks whether customers still do. The service verifies it, and reads no more of it. */
+export const REFERENCE_FILE = "reference.safetensors";
 export const CARD_FILE = "MODEL_CARD.md";
 export const MANIFEST_FILE = "model.json";
 
@@ -152,15 +154,18 @@ export type ModelContent = Omit<ModelManifest, "version" | "contentSha256" | "fi
 /**
  * The hash of what a model is: the same for the same data, specification, parameters and seed, whenever
  * and wherever it was trained. Who trained it, when and how fast stay outside.
+ *
+ * @param files sha256 of the files with tensors.
  */
-export function contentHash(content: ModelContent, forestSha256: string): string {
+export function contentHash(content: ModelContent, files: Readonly<Record<string, string>>): string {
   const { formatVersion, name, dataset, features, encodings, forest, calibration, threshold } = content;
   const { metrics, confusionMatrix, calibrationError, uncalibrated, baselines, slices, reference, inputExample } =
     content;
   const { data, seed } = content.lineage;
+  const parts = [files[FOREST_FILE], files[REFERENCE_FILE]];
   const identity = [formatVersion, name, dataset, features, encodings, forest, calibration, threshold];
   const judged = [metrics, confusionMatrix, calibrationError, uncalibrated, baselines, slices];
-  return sha256(JSON.stringify([...identity, ...judged, reference, inputExample, data, seed, forestSha256]));
+  return sha256(JSON.stringify([...identity, ...judged, reference, inputExample, data, seed, ...parts]));
 }
 
 /** Whether a value is a lineage: most of it lies outside the content hash, so no checksum can tell. */

@@ -23,6 +23,7 @@ import {
   type ModelContent,
   type ModelManifest,
   modelVersion,
+  REFERENCE_FILE,
   sha256,
 } from "./manifest.ts";
 import { describeValue } from "./schema-issues.ts";
@@ -32,6 +33,8 @@ export interface ModelFiles {
   readonly manifest: ModelManifest;
   readonly features: readonly Feature[];
   readonly forest: Forest;
+  /** The bytes of the drift reference; a model that has not been written may have none. */
+  readonly reference?: Uint8Array;
   /** The model card, in Markdown; a model that has not been written has none. */
   readonly card?: string;
 }
@@ -77,7 +80,14 @@ function foreignContent(directory: string): string | undefined {
 }
 
 /** What a model directory holds, and nothing else. */
-export const MODEL_FILES: readonly string[] = [MANIFEST_FILE, FOREST_FILE, CARD_FILE];
+export const MODEL_FILES: readonly string[] = [MANIFEST_FILE, FOREST_FILE, REFERENCE_FILE, CARD_FILE];
+
+/** What of a model is in files of its own. */
+export interface ModelTensors {
+  readonly forest: Forest;
+  /** As a file. */
+  readonly reference: Uint8Array;
+}
 
 /**
  * Writes a model directory, replacing the one that may be there.
@@ -88,14 +98,14 @@ export const MODEL_FILES: readonly string[] = [MANIFEST_FILE, FOREST_FILE, CARD_
 export function writeModelDirectory(
   path: string,
   content: ModelContent,
-  forest: Forest,
+  { forest, reference }: ModelTensors,
   card: (manifest: ModelManifest) => string,
 ): ModelManifest {
   checkReplaceable(path);
   const forestFile = encodeForest(forest);
-  const forestSha256 = sha256(forestFile);
+  const files = { [FOREST_FILE]: sha256(forestFile), [REFERENCE_FILE]: sha256(reference) };
   const normal = JSON.parse(JSON.stringify(content)) as ModelContent; // as a reader will see it
-  const contentSha256 = contentHash(normal, forestSha256);
+  const contentSha256 = contentHash(normal, files);
   const { formatVersion, name, ...rest } = normal;
   const version = modelVersion(normal.lineage.created, contentSha256);
   const draft: ModelManifest = {
@@ -103,23 +113,28 @@ export function writeModelDirectory(
     name,
     version,
     contentSha256,
-    files: { [FOREST_FILE]: forestSha256 },
+    files,
     ...rest,
   };
   const cardText = card(draft);
   const manifest = { ...draft, files: { ...draft.files, [CARD_FILE]: sha256(cardText) } };
 
-  return replaceDirectory(path, modelDirectoryFiles(manifest, forestFile, cardText), () => manifest);
+  return replaceDirectory(
+    path,
+    modelDirectoryFiles(manifest, { forest: forestFile, reference }, cardText),
+    () => manifest,
+  );
 }
 
 /** The files of a model directory, by their names. */
 export function modelDirectoryFiles(
   manifest: ModelManifest,
-  forest: Uint8Array,
+  { forest, reference }: { readonly forest: Uint8Array; readonly reference: Uint8Array },
   card: string,
 ): Record<string, string | Uint8Array> {
   return {
     [FOREST_FILE]: forest,
+    [REFERENCE_FILE]: reference,
     [CARD_FILE]: card,
     [MANIFEST_FILE]: `${JSON.stringify(manifest, null, 2)}\n`,
   };
@@ -219,8 +234,9 @@ function readVerified(path: string, directory: string): ModelFiles {
   }
   const manifest = readManifest(path, directory);
   const forestFile = readChecked(path, directory, FOREST_FILE, manifest);
+  const reference = readChecked(path, directory, REFERENCE_FILE, manifest);
   const card = new TextDecoder().decode(readChecked(path, directory, CARD_FILE, manifest));
-  const actual = contentHash(manifest, manifest.files[FOREST_FILE]);
+  const actual = contentHash(manifest, manifest.files);
   if (actual !== manifest.contentSha256) {
     const expected = short(manifest.contentSha256);
     throw invalid(path, `${MANIFEST_FILE}: expected content hash ${expected}, got ${short(actual)}`);
@@ -232,7 +248,7 @@ function readVerified(path: string, directory: string): ModelFiles {
   const features = readFeatures(path, manifest);
   const forest = decodeForest(forestFile, join(path, FOREST_FILE));
   verifyFit(path, manifest, features, forest);
-  return { manifest, features, forest, card };
+  return { manifest, features, forest, reference, card };
 }
 
 function readManifest(path: string, directory: string): ModelManifest {
@@ -260,7 +276,7 @@ function readManifest(path: string, directory: string): ModelManifest {
   if (!Number.isFinite(cut)) {
     throw invalid(path, `${MANIFEST_FILE}: /threshold/value: expected a number, got ${describeValue(cut)}`);
   }
-  const expected = [FOREST_FILE, CARD_FILE].sort().join(", ");
+  const expected = [FOREST_FILE, REFERENCE_FILE, CARD_FILE].sort().join(", ");
   const got = Object.keys(files as object)
     .sort()
     .join(", ");

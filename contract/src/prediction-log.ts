@@ -125,6 +125,18 @@ export const PREDICTIONS_WITH_OUTCOMES = `
   ) AS outcome
   FROM predictions p LEFT JOIN outcomes own ON own.prediction_id = p.prediction_id`;
 
+/**
+ * The last prediction of each customer in a window of time, `$1` ≤ `predicted_at` < `$2` (epoch ms): a customer that is
+ * scored every day is one customer. To be read from, as a table. A prediction without a customer's key is a customer.
+ */
+export const LATEST_PREDICTIONS = `
+  SELECT * FROM (
+    SELECT p.*, ROW_NUMBER() OVER (
+      PARTITION BY COALESCE(customer_key, prediction_id) ORDER BY predicted_at DESC, prediction_id DESC
+    ) AS place
+    FROM predictions p WHERE predicted_at >= CAST($1 AS BIGINT) AND predicted_at < CAST($2 AS BIGINT)
+  ) AS ranked WHERE place = 1`;
+
 /** @param horizonDays `target.horizonDays` of the dataset specification. */
 export function horizonMs(horizonDays: number | undefined): number | null {
   return horizonDays === undefined ? null : Math.round(horizonDays * DAY_MS);

@@ -27,6 +27,7 @@ import {
   Model,
   type ModelContent,
   type ModelManifest,
+  REFERENCE_FILE,
   readModelDirectory,
   writeModelDirectory,
 } from "../src/index.ts";
@@ -42,6 +43,9 @@ const FOREST: Forest = {
   cutPoints: Float32Array.of(4, 0.5),
   cutOffsets: Uint32Array.of(0, 1, 2),
 };
+
+/** Whoever checks for drift knows what is in it; to the directory it is bytes. */
+const REFERENCE = Uint8Array.of(1, 2, 3);
 
 const CONTENT: ModelContent = {
   formatVersion: FORMAT_VERSION,
@@ -88,7 +92,7 @@ beforeEach(() => {
 afterEach(() => rmSync(folder, { recursive: true, force: true }));
 
 const write = (content: ModelContent = CONTENT, path: string = directory): ModelManifest =>
-  writeModelDirectory(path, content, FOREST, ({ version }) => `# ${version}\n`);
+  writeModelDirectory(path, content, { forest: FOREST, reference: REFERENCE }, ({ version }) => `# ${version}\n`);
 
 /** Names and bytes of everything in the folder. */
 function everything(): string[] {
@@ -116,7 +120,7 @@ describe("writing a model", () => {
 
     const files = readModelDirectory(directory);
 
-    assert.deepEqual(readdirSync(directory).sort(), [CARD_FILE, FOREST_FILE, MANIFEST_FILE]);
+    assert.deepEqual(readdirSync(directory).sort(), [CARD_FILE, FOREST_FILE, MANIFEST_FILE, REFERENCE_FILE]);
     assert.deepEqual(files.manifest, manifest);
     assert.deepEqual(files.forest, FOREST);
     assert.deepEqual(
@@ -172,7 +176,12 @@ describe("writing a model", () => {
   ];
   for (const [name, change] of OTHERS) {
     test(`gives other ${name} another hash`, () => {
-      assert.notEqual(contentHash({ ...CONTENT, ...change }, ""), contentHash(CONTENT, ""));
+      assert.notEqual(contentHash({ ...CONTENT, ...change }, {}), contentHash(CONTENT, {}));
+    });
+  }
+  for (const file of [FOREST_FILE, REFERENCE_FILE]) {
+    test(`gives another ${file} another hash`, () => {
+      assert.notEqual(contentHash(CONTENT, { [file]: "11".repeat(32) }), contentHash(CONTENT, {}));
     });
   }
 });
@@ -228,7 +237,7 @@ describe("writing a model refuses, and touches nothing,", () => {
     const before = everything();
 
     assert.throws(() =>
-      writeModelDirectory(directory, OTHER, FOREST, () => {
+      writeModelDirectory(directory, OTHER, { forest: FOREST, reference: REFERENCE }, () => {
         throw new Error("no card");
       }),
     );
@@ -261,7 +270,7 @@ const WRITER = `
   const [index, directory, first, second, done] = process.argv.slice(1);
   const { readModelDirectory, writeModelDirectory } = await import(index);
   const models = [first, second].map(readModelDirectory);
-  for (let i = 0; i < 100; i++) writeModelDirectory(directory, models[i % 2].manifest, models[i % 2].forest, () => "");
+  for (let i = 0; i < 100; i++) writeModelDirectory(directory, models[i % 2].manifest, models[i % 2], () => "");
   writeFileSync(done, "");
 `;
 
@@ -320,7 +329,7 @@ describe("reading a model refuses, in one line that names the file,", () => {
   const forge = (change: Record<string, unknown>): void =>
     edit((manifest) => {
       const forged = { ...(manifest as unknown as ModelManifest), ...change };
-      const contentSha256 = contentHash(forged, forged.files[FOREST_FILE]);
+      const contentSha256 = contentHash(forged, forged.files);
       return { ...forged, contentSha256, version: `20261123T204500Z-${contentSha256.slice(0, 8)}` };
     });
 
@@ -338,7 +347,7 @@ describe("reading a model refuses, in one line that names the file,", () => {
     invalid(/best_model: model\.json: missing or unreadable/);
   });
 
-  for (const name of [MANIFEST_FILE, FOREST_FILE, CARD_FILE]) {
+  for (const name of [MANIFEST_FILE, FOREST_FILE, REFERENCE_FILE, CARD_FILE]) {
     const here = name.replace(".", "\\.");
 
     test(`a missing ${name}`, () => {
@@ -356,7 +365,7 @@ describe("reading a model refuses, in one line that names the file,", () => {
     }
   }
 
-  for (const name of [FOREST_FILE, CARD_FILE]) {
+  for (const name of [FOREST_FILE, REFERENCE_FILE, CARD_FILE]) {
     test(`one changed bit of ${name}`, () => {
       write();
       const bytes = readFileSync(join(directory, name));
@@ -383,14 +392,14 @@ describe("reading a model refuses, in one line that names the file,", () => {
   for (const [got, formatVersion] of [
     ["1", 1],
     ["0", 0],
-    ['"2"', "2"],
+    ['"3"', "3"],
     ["null", null],
     ["none", undefined],
   ] as const) {
     test(`the format version ${got}`, () => {
       write();
       edit((manifest) => ({ ...manifest, formatVersion }));
-      invalid(new RegExp(`best_model: model\\.json: expected formatVersion 2, got ${got}`));
+      invalid(new RegExp(`best_model: model\\.json: expected formatVersion 3, got ${got}`));
     });
   }
 
@@ -398,7 +407,7 @@ describe("reading a model refuses, in one line that names the file,", () => {
     write();
     for (const [formatVersion, advice] of [
       [1, /an older churn wrote it: train the model anew$/],
-      [3, /a newer churn wrote it: use that one$/],
+      [4, /a newer churn wrote it: use that one$/],
     ] as const) {
       edit((manifest) => ({ ...manifest, formatVersion }));
       invalid(advice);
@@ -409,7 +418,7 @@ describe("reading a model refuses, in one line that names the file,", () => {
     test(`a model.json that is ${JSON.stringify(value)}`, () => {
       write();
       edit(() => value);
-      invalid(/model\.json: expected formatVersion 2, got none/);
+      invalid(/model\.json: expected formatVersion 3, got none/);
     });
   }
 
@@ -446,7 +455,9 @@ describe("reading a model refuses, in one line that names the file,", () => {
     test(`a model.json that ${name}`, () => {
       write();
       edit((manifest) => ({ ...manifest, files: change(manifest.files) }));
-      invalid(/best_model: model\.json: expected the files MODEL_CARD\.md, forest\.safetensors, got /);
+      invalid(
+        /best_model: model\.json: expected the files MODEL_CARD\.md, forest\.safetensors, reference\.safetensors, got /,
+      );
     });
   }
 

@@ -6,9 +6,9 @@
  * says otherwise.
  */
 import { isIPv4 } from "node:net";
-import { ChurnError, type Issue } from "@churn/contract";
+import { ChurnError, type Issue, parseStoreUrl } from "@churn/contract";
 import { ApiKeys } from "./api-keys.ts";
-import { checkStoreUrl } from "./store/prediction-store.ts";
+import { STORE_VARIABLE } from "./store/prediction-store.ts";
 
 const LOG_LEVELS = ["fatal", "error", "warn", "info", "debug", "trace", "silent"] as const;
 
@@ -139,9 +139,9 @@ function readBoolean(read: Read, report: Report, variable: string): boolean {
 }
 
 function readStoreUrl(read: Read, reportSecret: Report): string {
-  const url = read("PREDICTION_STORE_URL") ?? DEFAULT_STORE_URL;
+  const url = read(STORE_VARIABLE) ?? DEFAULT_STORE_URL;
   try {
-    checkStoreUrl(url);
+    parseStoreUrl(url, STORE_VARIABLE);
   } catch (error) {
     if (!(error instanceof ChurnError)) throw error;
     for (const { path, message } of error.issues) reportSecret(path, message); // it does not repeat the URL

@@ -104,6 +104,11 @@ export function writeTinyModel(created: string = CONTENT.lineage.created): {
   const folder = mkdtempSync(join(tmpdir(), "churn-serving-"));
   const directory = join(folder, "model");
   const content = { ...CONTENT, lineage: { ...CONTENT.lineage, created } };
-  writeModelDirectory(directory, content, FOREST, ({ version }) => `# gym-churn ${version}\n`);
+  writeModelDirectory(
+    directory,
+    content,
+    { forest: FOREST, reference: new Uint8Array() },
+    ({ version }) => `# gym-churn ${version}\n`,
+  );
   return { directory, remove: () => rmSync(folder, { recursive: true, force: true }) };
 }

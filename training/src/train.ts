@@ -21,6 +21,7 @@ import { chooseCalibration } from "./calibration/choice.ts";
 import { openCustomers } from "./data/reader.ts";
 import { defaultDataPath, findData, hashData } from "./data/source.ts";
 import { readTrainingSet, type Sample, splitSamples } from "./data/training-set.ts";
+import { encodeReference, makeReference } from "./drift/reference.ts";
 import { evaluate } from "./evaluation/evaluate.ts";
 import { importanceSample } from "./evaluation/importance.ts";
 import { chooseThreshold } from "./evaluation/threshold.ts";
@@ -192,9 +193,24 @@ export async function train(options: TrainOptions): Promise<TrainResult> {
     },
   };
 
+  onProgress("describing the customers");
+  const driftReference = await makeReference({
+    dataset,
+    features,
+    encodings: set.encodings,
+    forest,
+    calibrate,
+    training,
+    holdout,
+    scores,
+    threshold: threshold.value,
+    seed,
+  });
+  const tensors = { forest, reference: encodeReference(driftReference) };
+
   const previousVersion = championVersion(options.out);
-  const manifest = writeModelDirectory(options.out, content, forest, describeModel);
-  const modelFolder = startModelFolder(manifest, forest);
+  const manifest = writeModelDirectory(options.out, content, tensors, describeModel);
+  const modelFolder = startModelFolder({ manifest, ...tensors });
   if (previousVersion !== undefined) {
     recordReplacement(options.out, manifest, previousVersion, { at: now(), reason: "churn train" });
   }

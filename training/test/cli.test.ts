@@ -21,7 +21,7 @@ import { fileURLToPath } from "node:url";
 import { Model } from "@churn/contract";
 
 const MAIN = fileURLToPath(new URL("../src/main.ts", import.meta.url));
-const COMMANDS = ["generate", "train", "evaluate", "predict", "export", "runs", "models", "demo"];
+const COMMANDS = ["generate", "train", "evaluate", "drift", "predict", "export", "runs", "models", "demo"];
 
 /** A data set of a made-up gym. */
 const GYM = {
@@ -118,6 +118,7 @@ const TRAIN = ["train", "--dataset", "dataset.json", "--data", "gym.csv", "--out
 const QUICK = [...TRAIN, "--n-estimators", "9", "--min-samples-leaf", "5"];
 const EVALUATE = ["evaluate", "--model", "model", "--data", "gym.csv", "--out", "report.html"];
 const EXPORT = ["export", "--model", "model", "--format", "onnx", "--out", "churn.onnx"];
+const DRIFT = ["drift", "--model", "model", "--current", "gym.csv", "--report", "drift.html"];
 const PREDICT = ["predict", "--model", "model", "--data", "gym.csv", "--out", "scores.csv"];
 
 async function trained(args: readonly string[] = QUICK, folder: string = workplace()) {
@@ -241,11 +242,22 @@ const BAD_OTHERS: Readonly<Record<string, Bad>> = {
     args: [...EVALUATE, "--customers", "some"],
     says: /'--customers <which>' argument 'some' is invalid\. Allowed choices are all, holdout\./,
   },
+  "a drift check of nothing": { args: ["drift"], says: /^error: required option '--current <path>' not specified$/m },
+  "a drift check without a model": { args: DRIFT, says: /model: no such model directory: train a model first/ },
+  "a budget of no false alarms": {
+    args: [...DRIFT, "--false-alarms", "0/year"],
+    says: /'--false-alarms <rate>' argument '0\/year' is invalid\. Expected a number above 0 per year, .* such as 1\/year/,
+  },
+  "a budget without a period": { args: [...DRIFT, "--false-alarms", "2"], says: /such as 1\/year, got "2"/ },
+  "a check every so many hours": {
+    args: [...DRIFT, "--every", "6h"],
+    says: /'--every <days>' argument '6h' is invalid\. Expected days from 1d to 365d, got "6h"/,
+  },
   "a prediction of nobody": { args: [...PREDICT, "--top", "0"], says: /'--top <n>' .* whole number in \[1, .*got "0"/ },
   "a prediction without a model": { args: PREDICT, says: /model: no such model directory: train a model first/ },
 };
 
-const MODEL_FILES = ["model.json", "forest.safetensors", "MODEL_CARD.md"];
+const MODEL_FILES = ["model.json", "forest.safetensors", "reference.safetensors", "MODEL_CARD.md"];
 
 async function refuses(bad: Bad, folder: string = workplace(bad.files)): Promise<void> {
   const before = contents(folder);
@@ -324,6 +336,51 @@ describe("a model", { concurrency: 2 }, () => {
     ["from nowhere", ["--model", "nowhere"], /nowhere: no such model directory/],
   ] as const) {
     test(`exports nothing ${fault}`, () => refuses({ args: [...EXPORT, ...args], says }, beside()));
+  }
+
+  const members = (i: number) => (i * 5) % 23;
+  const CHECKS: Readonly<Record<string, readonly [code: number, verdict: string, now: string, reason: RegExp]>> = {
+    "members as they were": [0, "ok", csv({}, 400), /^$/],
+    "members who come more often": [3, "drift", csv({ visits: (i) => 15 + (i % 23) }), /^visits has shifted/],
+    "visits that are counted in minutes": [3, "dataQuality", csv({ visits: (i) => 60 * members(i) }), /^visits: /],
+    "the same member in every row": [3, "dataQuality", csv({ id: () => "M1" }), /^id: 399 rows repeat a customer/],
+    "nobody's weight any more": [3, "dataQuality", csv({ weight: () => "" }), /^weight: 100.0 % of rows have no value/],
+    "too few members": [4, "notEnoughData", csv({}, 150), /^$/],
+    "one member": [4, "notEnoughData", csv({}, 1), /^$/],
+  };
+  for (const [what, [code, verdict, now, reason]] of Object.entries(CHECKS)) {
+    test(`checked against ${what}: ${verdict}`, async () => {
+      const folder = beside({ "now.csv": now });
+
+      const outcome = await churn(folder, [...DRIFT, "--current", "now.csv", "--exit-code", "--json"]);
+
+      const result = JSON.parse(outcome.stdout);
+      assert.equal(result.verdict, verdict, JSON.stringify(result.reasons));
+      assert.match(result.reasons[0] ?? "", reason);
+      assert.equal(outcome.code, code);
+      const report = readFileSync(join(folder, "drift.html"), "utf8");
+      assert.match(report, new RegExp(`<h1>${verdict} `));
+      assert.doesNotMatch(report, /<script|src="http|undefined|NaN/);
+    });
+  }
+
+  test("checked without --exit-code ends with 0, whatever it finds", async () => {
+    const outcome = await churn(beside({ "now.csv": csv({}, 150) }), [...DRIFT, "--current", "now.csv"]);
+    assert.equal(outcome.code, 0, outcome.stderr);
+    assert.match(outcome.stdout, /^notEnoughData: There are not enough customers/);
+  });
+
+  for (const [what, now, says] of [
+    ["no rows", "id,visits,weight,plan\n", /now\.csv: expected customers, got no rows/],
+    ["a column gone", "id,weight,plan\na,1,day\n", /expected a column "visits", got "id"/],
+    [
+      "text where numbers were",
+      csv({ visits: () => "often" }),
+      /column "visits", row 1: expected a number, got "often"/,
+    ],
+  ] as const) {
+    test(`is not checked against ${what}`, () =>
+      refuses({ args: [...DRIFT, "--current", "now.csv"], says }, beside({ "now.csv": now })));
   }
 
   test("exported says where it is and how large", async () => {

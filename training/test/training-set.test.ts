@@ -74,6 +74,7 @@ function readerOf(
     levels: new Map(),
     rows: all.length,
     tables,
+    impossibleRows: async () => ({ repeated: 0, future: 0 }),
     close: () => {},
   };
 }

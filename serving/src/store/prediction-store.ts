@@ -3,8 +3,7 @@
  * for PostgreSQL, chosen by the URL. A call that fails rejects with a `ChurnError`, and the next one begins afresh;
  * nothing here retries.
  */
-import { resolve } from "node:path";
-import { ChurnError, type LogRecord, type PredictionRecord } from "@churn/contract";
+import { type LogRecord, type PredictionRecord, parseStoreUrl } from "@churn/contract";
 
 export interface PredictionStore {
   /**
@@ -64,8 +63,8 @@ export interface StoreOptions {
   readonly horizonDays?: number | undefined;
 }
 
-const VARIABLE = "PREDICTION_STORE_URL";
-const EXPECTED = "sqlite:path/of/a/file or postgres://user@host:5432/database";
+/** The variable that holds its URL. */
+export const STORE_VARIABLE = "PREDICTION_STORE_URL";
 
 /**
  * Makes the store of a URL, without touching it: a store that is away is no reason not to start.
@@ -73,64 +72,11 @@ const EXPECTED = "sqlite:path/of/a/file or postgres://user@host:5432/database";
  * @throws CHURN_ERR_OPTION_INVALID when the URL is none; the message does not repeat it, as it may hold a password
  */
 export async function openStore(url: string, options: StoreOptions = {}): Promise<PredictionStore> {
-  const place = checkStoreUrl(url);
+  const place = parseStoreUrl(url, STORE_VARIABLE);
   if (place.kind === "sqlite") {
     const { SqliteStore } = await import("./sqlite-store.ts");
     return new SqliteStore(place.path, options);
   }
   const { PostgresStore } = await import("./postgres-store.ts");
   return new PostgresStore(place.url, options);
-}
-
-export type StorePlace =
-  | { readonly kind: "sqlite"; readonly path: string }
-  | { readonly kind: "postgres"; readonly url: string };
-
-/**
- * What a URL says, without a look at what is there.
- *
- * @throws As `openStore`
- */
-export function checkStoreUrl(url: string): StorePlace {
-  const scheme = /^([a-z]+):/i.exec(url)?.[1].toLowerCase();
-  if (scheme === "sqlite") return { kind: "sqlite", path: sqlitePath(url) };
-  if (scheme === "postgres" || scheme === "postgresql") return { kind: "postgres", url: checkPostgresUrl(url) };
-  throw invalid(`expected ${EXPECTED}, got ${scheme === undefined ? "no scheme" : `the scheme "${scheme}"`}`);
-}
-
-function sqlitePath(url: string): string {
-  const path = url.slice("sqlite:".length);
-  if (path.startsWith("//"))
-    throw invalid("expected no // after sqlite: (sqlite:relative/path or sqlite:/absolute/path)");
-  if (path === "" || path.endsWith("/") || path === ":memory:" || path.includes("\0")) {
-    throw invalid("expected the path of a file after sqlite:");
-  }
-  return resolve(path);
-}
-
-function checkPostgresUrl(url: string): string {
-  if (/:\/*$/.test(url)) throw invalid(`expected ${EXPECTED}, got the scheme alone`);
-  const parsed = URL.canParse(url) ? new URL(url) : undefined;
-  if (parsed === undefined) {
-    throw invalid(`expected ${EXPECTED}, got what is no URL (special characters of a password are written as %40)`);
-  }
-  try {
-    for (const part of [parsed.username, parsed.password, parsed.pathname, parsed.host]) decodeURIComponent(part);
-  } catch {
-    throw invalid("expected a % to be followed by two hexadecimal digits (a % itself is written as %25)");
-  }
-  const mode = parsed.searchParams.get("sslmode");
-  if (mode !== null && !TLS_MODES.includes(mode)) {
-    throw invalid(`expected sslmode to be one of ${TLS_MODES.join(", ")}, got ${JSON.stringify(mode)}`);
-  }
-  return url;
-}
-
-/** Those of libpq that the driver tells apart. */
-const TLS_MODES = ["disable", "allow", "prefer", "require", "verify-ca", "verify-full"];
-
-function invalid(message: string): ChurnError {
-  return new ChurnError("CHURN_ERR_OPTION_INVALID", `${VARIABLE}: ${message}`, {
-    issues: [{ path: VARIABLE, message }],
-  });
 }

@@ -12,6 +12,7 @@ const COMMANDS: Readonly<Record<string, () => Promise<Command>>> = {
   generate: async () => (await import("./generate.ts")).generateCommand(),
   train: async () => (await import("./train.ts")).trainCommand(),
   evaluate: async () => (await import("./evaluate.ts")).evaluateCommand(),
+  drift: async () => (await import("./drift.ts")).driftCommand(),
   predict: async () => (await import("./predict.ts")).predictCommand(),
   export: async () => (await import("./export.ts")).exportCommand(),
   runs: async () => (await import("./runs.ts")).runsCommand(),
@@ -65,7 +66,8 @@ const oneLine = (message: string): string => message.replaceAll(/\n(?=\()/g, " "
 
 /** Whether the work failed for want of something other than the user's care: a disk, a server. */
 function isFailure({ code, cause }: ChurnError): boolean {
-  return code === "CHURN_ERR_TRACKING_SERVER" || (code === "CHURN_ERR_FILE_UNWRITABLE" && !isWrongPlace(cause));
+  const isAway = code === "CHURN_ERR_TRACKING_SERVER" || code === "CHURN_ERR_STORE_FAILED";
+  return isAway || (code === "CHURN_ERR_FILE_UNWRITABLE" && !isWrongPlace(cause));
 }
 
 /** A place where nothing can be written is wrong use; a disk that is full is not. */

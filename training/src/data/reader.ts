@@ -52,7 +52,16 @@ export interface CustomerReader {
   /** Category column → the levels that occur in it, sorted; those of every table. */
   readonly levels: ReadonlyMap<string, readonly string[]>;
   tables(): AsyncGenerator<CustomerTable>;
+  /** Looks for rows that cannot be. @param now What is later is the future. */
+  impossibleRows(now: Date): Promise<ImpossibleRows>;
   close(): void;
+}
+
+export interface ImpossibleRows {
+  /** Rows whose customer has another row, of the same time where the data have times; 0 without a key. */
+  readonly repeated: number;
+  /** Rows of a time that is still to come. */
+  readonly future: number;
 }
 
 /** A cell as text; blanks are missing everywhere. */
@@ -128,6 +137,7 @@ async function open(
     rows,
     levels,
     tables: () => streamTables(data, levels, labelled),
+    impossibleRows: (now) => findImpossible(data, now),
   };
 }
 
@@ -323,6 +333,17 @@ function isPositive({ target }: DatasetSpecification): string {
 
 function labelSql(dataset: DatasetSpecification): string {
   return `CASE WHEN ${text(dataset.target.column)} IS NULL THEN ${UNKNOWN_LABEL} ELSE (${isPositive(dataset)})::INTEGER END`;
+}
+
+async function findImpossible({ connection, source, dataset, types }: OpenData, now: Date): Promise<ImpossibleRows> {
+  const has = (name: string | undefined): name is string => name !== undefined && types.has(name);
+  const { key, time } = dataset;
+  const who = has(key) ? (has(time) ? `(${text(key)} || chr(31) || coalesce(${text(time)}, ''))` : text(key)) : "NULL";
+  const when = has(time) ? `TRY_CAST(${text(time)} AS TIMESTAMP)` : "NULL";
+  const sql = `SELECT (count(${who}) - count(DISTINCT ${who}))::DOUBLE,
+    count(*) FILTER (${when} > CAST(${quotedString(now.toISOString().slice(0, 23))} AS TIMESTAMP))::DOUBLE FROM customers`;
+  const [[repeated, future]] = await run(connection, source, sql);
+  return { repeated: repeated as number, future: future as number };
 }
 
 async function* streamTables(

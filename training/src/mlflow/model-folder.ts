@@ -2,7 +2,7 @@
  * A model as MLflow knows models: a folder with an `MLmodel` around the ONNX graph, and within it the model directory
  * that serving reads.
  *
- *     MLmodel  model.onnx  code/churn_pyfunc.py  requirements.txt …  model/{model.json, forest.safetensors, MODEL_CARD.md}
+ *     MLmodel  model.onnx  code/churn_pyfunc.py  requirements.txt …  model/{model.json, forest.safetensors, reference.safetensors, MODEL_CARD.md}
  *
  * `mlflow.pyfunc` reads it through churn_pyfunc.py, `mlflow.onnx` reads the graph; neither needs this program.
  */

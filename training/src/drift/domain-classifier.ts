@@ -1,0 +1,111 @@
+/**
+ * Whether a model can tell current rows from those of the reference: the one test that sees several columns at once, such as
+ * two that used to go together and no longer do.
+ *
+ * The split is honest: trees are grown on one half of the rows and judged on the other. Equal rows are on the same side of
+ * it, as of one that is on both the forest would know the answer (rows drawn twice gave an AUC of .58 with no drift at all).
+ *
+ * @source Lopez-Paz & Oquab 2017, "Revisiting Classifier Two-Sample Tests"; Hediger, Michel & Näf 2022
+ */
+import type { BinnedFeatures } from "../forest/binning.ts";
+import { PlainKernel } from "../forest/plain-kernel.ts";
+import { TreeGrower } from "../forest/tree.ts";
+import { LEAF, type Tree } from "../forest/tree-kernel.ts";
+import { Random } from "../random.ts";
+import { sampleRows } from "../sample.ts";
+import { type MannWhitneyTest, testRanks } from "../statistics/mann-whitney.ts";
+import { MISSING_BYTE } from "./quantiser.ts";
+
+/** Rows of each side. */
+const MOST_ROWS = 2500;
+const LEAST_ROWS = 200;
+
+const TREES = 50;
+const PARAMETERS = { maxDepth: 8, minSamplesLeaf: 10, maxSamples: 0.6 };
+/** Features tried per split, as a share: a change is often in one or two columns, which few tries would miss. */
+const FEATURE_SHARE = 0.5;
+const [REFERENCE_STREAM, CURRENT_STREAM] = [-1, -2]; // trees are numbered from 0
+
+/**
+ * @param reference Column after column, bytes of a `Quantiser`. @param current The same columns.
+ * @returns undefined when there are too few rows
+ */
+export function classifyDomain(
+  reference: readonly Uint8Array[],
+  current: readonly Uint8Array[],
+  seed: number,
+): MannWhitneyTest | undefined {
+  const size = Math.min(MOST_ROWS, reference[0].length, current[0].length);
+  if (size < LEAST_ROWS) return undefined;
+  const columns = joinSides(
+    take(reference, sampleRows(reference[0].length, size, new Random(seed, REFERENCE_STREAM))),
+    take(current, sampleRows(current[0].length, size, new Random(seed, CURRENT_STREAM))),
+  );
+  const labels = new Uint8Array(2 * size).fill(1, size);
+  const isJudged = hashRows(columns).map((hash) => hash & 1);
+  const [fitted, judged] = [0, 1].map((side) => {
+    const rows = Uint32Array.from(labels.keys()).filter((row) => isJudged[row] === side);
+    return { columns: take(columns, rows), labels: Uint8Array.from(rows, (row) => labels[row]) };
+  });
+  // Columns of a few values only: all rows may be on one side, or all of one label.
+  if (![fitted, judged].every((side) => side.labels.includes(0) && side.labels.includes(1))) return undefined;
+  return testRanks(scoreRows(growTrees(fitted.columns, fitted.labels, seed), judged.columns), judged.labels);
+}
+
+const take = (columns: readonly Uint8Array[], rows: Uint32Array): Uint8Array[] =>
+  columns.map((values) => Uint8Array.from(rows, (row) => values[row]));
+
+function joinSides(reference: readonly Uint8Array[], current: readonly Uint8Array[]): Uint8Array[] {
+  return reference.map((values, f) => {
+    const both = new Uint8Array(values.length + current[f].length);
+    both.set(values);
+    both.set(current[f], values.length);
+    return both;
+  });
+}
+
+/** FNV-1a over each row's bytes, finished by MurmurHash3's mixer. */
+function hashRows(columns: readonly Uint8Array[]): Uint32Array {
+  return Uint32Array.from(columns[0], (_, row) => {
+    let hash = 0x811c9dc5;
+    for (const values of columns) hash = Math.imul(hash ^ values[row], 0x01000193);
+    hash = Math.imul(hash ^ (hash >>> 16), 0x85ebca6b);
+    return hash ^ (hash >>> 13);
+  });
+}
+
+/** Bytes are bins as they stand: each has a cut point after it, and the last is that of missing values. */
+function growTrees(columns: readonly Uint8Array[], labels: Uint8Array, seed: number): Tree[] {
+  const [nFeatures, nRows] = [columns.length, labels.length];
+  const bins = new Uint8Array(nFeatures * nRows);
+  for (const [f, values] of columns.entries()) bins.set(values, f * nRows);
+  const features: BinnedFeatures = {
+    nRows,
+    nFeatures,
+    bins,
+    cutPoints: new Float32Array(nFeatures * MISSING_BYTE), // trees are walked by bins
+    cutOffsets: Uint32Array.from({ length: nFeatures + 1 }, (_, f) => f * MISSING_BYTE),
+    hasMissing: new Uint8Array(nFeatures).fill(1),
+  };
+  const parameters = { ...PARAMETERS, featuresPerSplit: Math.ceil(FEATURE_SHARE * nFeatures) };
+  const kernel = new PlainKernel({ features, labels, scoredRows: new Uint32Array() }, parameters);
+  const grower = new TreeGrower(kernel, parameters);
+  return Array.from({ length: TREES }, (_, tree) => grower.grow(new Random(seed, tree)));
+}
+
+/** The sum over the trees of each row's leaf rate. */
+function scoreRows(trees: readonly Tree[], columns: readonly Uint8Array[]): Float64Array {
+  const scores = new Float64Array(columns[0].length);
+  for (const { feature, cut, missingRight, left, count, churners } of trees) {
+    for (let row = 0; row < scores.length; row++) {
+      let node = 0;
+      while (feature[node] !== LEAF) {
+        const bin = columns[feature[node]][row];
+        const goesRight = bin === MISSING_BYTE ? missingRight[node] : +(bin > cut[node]);
+        node = left[node] + goesRight;
+      }
+      scores[row] += churners[node] / count[node];
+    }
+  }
+  return scores;
+}
