@@ -36,7 +36,10 @@ const reference = decodeReference(files.reference as Uint8Array, files.manifest,
 const path = join(folder, `customers-${threadId}.parquet`);
 const log = createLogger({ LOG_LEVEL: "silent" });
 
-parentPort?.on("message", async (task: ScenarioTask) => parentPort?.postMessage(await check(task)));
+let last: Promise<unknown> = Promise.resolve(); // one after the other: they share a file
+parentPort?.on("message", (task: ScenarioTask) => {
+  last = last.then(async () => parentPort?.postMessage(await check(task)));
+});
 
 /** Like `churn drift`, but for rows of a time that is still to come: months of the made-up world are. */
 async function check({ scenario, month, seed, rows, factor }: ScenarioTask): Promise<DriftCheck> {

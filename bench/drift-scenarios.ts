@@ -121,12 +121,20 @@ function sharesOf(answers: readonly DriftCheck[]): Shares {
 function commonReasons(answers: readonly DriftCheck[]): string {
   const counts = new Map<string, number>();
   for (const { reasons } of answers) {
-    for (const subject of new Set(reasons.map((reason) => reason.split(/[ :]/, 1)[0]))) {
+    for (const subject of new Set(reasons.map(subjectOf))) {
       counts.set(subject, (counts.get(subject) ?? 0) + 1);
     }
   }
   const sorted = [...counts].sort(([, a], [, b]) => b - a).slice(0, 4);
   return sorted.map(([subject, count]) => `${subject} ${Math.round((100 * count) / answers.length)} %`).join(", ");
+}
+
+/** What of the scores a reason speaks of, or the column. */
+function subjectOf(reason: string): string {
+  if (reason.includes("above the threshold")) return "decisions";
+  if (reason.startsWith("the mean")) return "mean";
+  if (reason.startsWith("probabilities are")) return "distribution";
+  return reason.split(/[ :]/, 1)[0];
 }
 
 const folder = mkdtempSync(join(tmpdir(), "churn-bench-"));

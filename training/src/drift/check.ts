@@ -172,18 +172,16 @@ export function judgeWindow(measurement: WindowMeasurement, { level, floors }: J
       return { ...one, tier: tierOf(tests, one.harm.size >= columnFloor), tests };
     })
     .sort((a, b) => b.harm.size - a.harm.size);
-  // Whatever has shifted: scores may hide among themselves what a column shows.
-  const isShifted = family.some(({ pValue, adjustedPValue }) => pValue !== undefined && adjustedPValue <= level);
   const [scoreTest] = testsOf(SCORES);
-  const scoreHarms = scoreTest && isShifted ? findScoreHarms(scores, scoreTest.statistic, floors) : [];
-  const scoreTier = scoreHarms.length > 0 ? "alarm" : tierOf(testsOf(SCORES), false);
+  const scoreHarms = findScoreHarms(scores, scoreTest?.statistic ?? 0, floors);
+  const scoreTier = tierOf(testsOf(SCORES), scoreHarms.length > 0);
   const [domainTest] = testsOf(DOMAIN);
   // It is there for what no column shows; where one does, what the model makes of that column says what it matters.
   const isHidden = columns.every(({ tier }) => tier !== "shifted" && tier !== "alarm");
   const domainTier = tierOf(testsOf(DOMAIN), isHidden && domainTest?.statistic >= floors.domain);
   const alarms = [
     ...columns.filter(({ tier }) => tier === "alarm").map(columnSentence),
-    ...scoreHarms,
+    ...(scoreTier === "alarm" ? scoreHarms : []),
     ...(domainTier === "alarm" ? [domainSentence(domainTest)] : []),
   ];
   const verdict = decide(rows, faults, alarms);
