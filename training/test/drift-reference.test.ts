@@ -2,10 +2,13 @@ import assert from "node:assert/strict";
 import { describe, test } from "node:test";
 import {
   type ChurnError,
+  compileFeatures,
   type DatasetSpecification,
   decodeSafetensors,
   encodeSafetensors,
+  ForestKernel,
   type Tensor,
+  TreeExplainer,
 } from "@churn/contract";
 import { BinCounter } from "../src/drift/bin-counter.ts";
 import {
@@ -14,6 +17,7 @@ import {
   referenceNumbers,
   referenceQuantile,
 } from "../src/drift/column-reference.ts";
+import { contributionCurves } from "../src/drift/contribution-curves.ts";
 import {
   type DriftReference,
   decodeReference,
@@ -21,6 +25,7 @@ import {
   encodeReference,
   takeSample,
 } from "../src/drift/reference.ts";
+import { fitForest } from "../src/forest/random-forest.ts";
 import { Random } from "../src/random.ts";
 import { kolmogorovSmirnovDistance } from "../src/statistics/divergence.ts";
 
@@ -197,5 +202,45 @@ describe("a reference as a file", () => {
 
   test("that is none is refused", () => {
     assert.throws(() => read(Uint8Array.of(1, 2, 3)), { code: "CHURN_ERR_MODEL_INVALID" });
+  });
+});
+
+describe("the curves of what a model makes of columns", () => {
+  const ROWS = 600;
+  const random = new Random(12);
+  const visits = Float32Array.from({ length: ROWS }, () => random.integer(20));
+  const plan = Float32Array.from({ length: ROWS }, () => random.integer(2));
+  const weight = Float32Array.from({ length: ROWS }, (_, i) => (i % 4 === 0 ? Number.NaN : 50 + 40 * random.uniform()));
+  const labels = Uint8Array.from(visits, (value, i) => +(value < 8 && (plan[i] === 1 || random.uniform() < 0.3)));
+  const dataset: DatasetSpecification = { ...GYM, features: { fading: "visits < 2", both: "visits + weight" } };
+  const features = compileFeatures(dataset, "test");
+  const columns = [
+    visits,
+    plan,
+    weight,
+    visits.map((value) => +(value < 2)),
+    visits.map((value, i) => value + weight[i]),
+  ];
+
+  test("sum to what the scores are above the base, each column's and what is derived from it", async () => {
+    const parameters = { nEstimators: 20, maxDepth: 6, minSamplesLeaf: 5, maxSamples: 1, maxFeatures: 2, maxBins: 255 };
+    const { forest } = await fitForest(columns, labels, parameters, { seed: 3, nJobs: 1 });
+    const named = new Map(Object.entries({ visits, plan, weight }));
+    const references = describeColumns(named, ENCODINGS, 256);
+    const squash = (score: number): number => score / 2 + 0.1;
+
+    const curves = await contributionCurves({ dataset, features, forest, calibrate: squash, columns }, references);
+
+    let sum = 0;
+    for (const [name, { counts, missing }] of references) {
+      const curve = curves.get(name) as Float32Array;
+      assert.equal(curve.length, counts.length + 1);
+      assert.ok(curve.every(Number.isFinite), name);
+      for (let bin = 0; bin < curve.length; bin++) sum += (curve[bin] * (counts[bin] ?? missing)) / ROWS;
+    }
+    const scores = new ForestKernel(forest).predictColumns(columns, ROWS);
+    const mean = scores.reduce((total, score) => total + squash(score), 0) / ROWS;
+    const base = squash(new TreeExplainer(forest).baseValue);
+    assert.ok(Math.abs(sum - (mean - base)) < 1e-6, `${sum}, ${mean - base}`);
   });
 });

@@ -4,6 +4,7 @@ import { FULL_POWER_ROWS, type Verdict } from "../drift/check.ts";
 import { checkDrift, type DriftResult } from "../drift.ts";
 import { HEADLINES } from "../report/drift-page.ts";
 import { extraColumnsNote, markdownTable } from "../report/text.ts";
+import { percent, pValue as pValueText } from "../report/words.ts";
 import { createContext, OUTPUT_OPTIONS, type OutputOptions, wholeNumber } from "./context.ts";
 import { DEFAULT_MODEL } from "./train.ts";
 
@@ -96,7 +97,7 @@ function driftSummary(result: DriftResult): string {
   const table = moved.map(({ column, tier, tests: made, harm }) => [
     column,
     tier,
-    made.map(({ test, pValue }) => `${test} ${pValue.toPrecision(2)}`).join(", "),
+    made.map(({ test, pValue }) => `${test} ${pValueText(pValue)}`).join(", "),
     harm.size.toFixed(4),
   ]);
   return [
@@ -123,5 +124,3 @@ function driftSummary(result: DriftResult): string {
     ...extraColumnsNote(extraColumns),
   ].join("\n");
 }
-
-const percent = (share: number): string => `${(100 * share).toFixed(1)} %`;

@@ -81,7 +81,7 @@ function columnChart(name: string, reference: ColumnReference, current: WindowCo
 
 function cumulativePlot(reference: NumberReference, current: Uint32Array, title: string, isShare: boolean): Plot {
   const lines = [cumulative(reference, reference.counts), cumulative(reference, current)];
-  const x = isShare ? { title, isShare } : { title, format: "~g", isFree: true };
+  const x = isShare ? { title, isShare } : { title, format: ",.4~r", isFree: true };
   return plot(x, { title: "share of customers", isShare: true }, [
     line(lines[0], BEFORE),
     line(lines[1], MODEL),

@@ -6,7 +6,7 @@ import type { DriftResult } from "../drift.ts";
 import type { DrawnChart } from "./charts.ts";
 import { figure, renderPage, section } from "./shell.ts";
 import { table } from "./tables.ts";
-import { count, percent } from "./words.ts";
+import { count, percent, pValue } from "./words.ts";
 
 export const HEADLINES: Readonly<Record<Verdict, string>> = {
   ok: "Nothing that should worry anyone.",
@@ -56,7 +56,7 @@ function scoresTable({ scores: { reference, current }, domain, rows }: DriftResu
 function columnsTable(columns: readonly ColumnFinding[]): Html {
   const rows = columns.map(
     ({ column, tier, tests, effect, harm }) =>
-      html`<tr><th scope="row">${column}</th><td>${TIERS[tier]}</td><td class="number"><b>${harm.size.toFixed(4)}</b></td><td class="number">${signed(harm.meanScore)}</td><td class="number">${(effect?.kolmogorov_smirnov ?? effect?.total_variation)?.toFixed(3) ?? "–"}</td><td class="number">${effect?.population_stability_index.toFixed(3) ?? "–"}</td><td class="number muted">${tests.map(({ test, adjustedPValue }) => `${test} ${probability(adjustedPValue)}`).join(", ")}</td></tr>
+      html`<tr><th scope="row">${column}</th><td>${TIERS[tier]}</td><td class="number"><b>${harm.size.toFixed(4)}</b></td><td class="number">${signed(harm.meanScore)}</td><td class="number">${(effect?.kolmogorov_smirnov ?? effect?.total_variation)?.toFixed(3) ?? "–"}</td><td class="number">${effect?.population_stability_index.toFixed(3) ?? "–"}</td><td class="number muted">${tests.map(({ test, adjustedPValue }) => `${test} ${pValue(adjustedPValue)}`).join(", ")}</td></tr>
 `,
   );
   const header = ["column", "finding", "harm", "mean moved by", "distance", "PSI", "p, corrected"];
@@ -64,7 +64,6 @@ function columnsTable(columns: readonly ColumnFinding[]): Html {
 }
 
 const signed = (value: number): string => `${value < 0 ? "−" : "+"}${Math.abs(value).toFixed(4)}`;
-const probability = (p: number): string => (p >= 0.001 ? p.toFixed(3) : p.toExponential(0));
 
 function explanation({
   level,

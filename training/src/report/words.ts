@@ -17,5 +17,11 @@ export const percent = (share: number): string => `${(100 * share).toFixed(1)}\u
 
 export const INTERVAL = "95\u00a0% interval";
 
+/** A p-value: 0.032, 4e-12. */
+export function pValue(p: number): string {
+  if (p >= 0.001) return p.toFixed(3);
+  return p === 0 ? "< 1e-307" : p.toExponential(0);
+}
+
 /** A value of a column to four digits: 899.5. */
 export const short = (value: number): string => String(Number(value.toPrecision(4)));
