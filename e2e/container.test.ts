@@ -79,7 +79,11 @@ test("both stages have the Node that package.json pins, and the last one no root
   }
   assert.deepEqual(textsOf(finalStage, "USER"), ["1000:1000"]);
   assert.deepEqual(textsOf(finalStage, "STOPSIGNAL"), ["SIGTERM"]);
-  assert.deepEqual(JSON.parse(textsOf(finalStage, "ENTRYPOINT")[0]), ["node", "serving/src/main.ts"]);
+});
+
+test("the image starts what start.sh starts, with the same options", () => {
+  const [, command] = /^exec node_modules\/\.bin\/node (.+)$/m.exec(readText("start.sh")) ?? [];
+  assert.deepEqual(JSON.parse(textsOf(finalStage, "ENTRYPOINT")[0]), ["node", ...command.split(" ")]);
 });
 
 test("the build's steps give a service that runs as nobody in particular, on a read-only file system", {
