@@ -11,7 +11,7 @@ import { after, before, describe, test } from "node:test";
 import { churn } from "../bench/command.ts";
 import { customerRequests } from "../bench/customer-requests.ts";
 import { killServices, ROOT, startService } from "../serving/test/service-process.ts";
-import type { DriftResult } from "../training/src/drift.ts";
+import type { DriftResult } from "../training/src/drift/result.ts";
 import { isPostgresMissing, type PostgresServer, postgresSkip, startPostgres } from "./postgres-server.ts";
 
 const ROWS = 3000;

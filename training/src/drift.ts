@@ -8,13 +8,14 @@
 import { join } from "node:path";
 import { ChurnError, Model, type ModelFiles, REFERENCE_FILE, readModelDirectory } from "@churn/contract";
 import { checkLevel } from "./drift/budget.ts";
-import { type DriftCheck, judgeWindow, measureWindow } from "./drift/check.ts";
+import { judgeWindow, measureWindow } from "./drift/check.ts";
 import { type CustomerSource, openSource } from "./drift/customer-source.ts";
 import { findRowFaults } from "./drift/data-quality.ts";
 import { DEFAULT_FLOORS } from "./drift/harm.ts";
 import { decodeReference } from "./drift/reference.ts";
+import type { CheckedWindow, DriftResult } from "./drift/result.ts";
 import { WindowCounter } from "./drift/window.ts";
-import { type DriftReportContent, drawDriftCharts } from "./report/drift-charts.ts";
+import { drawDriftCharts } from "./report/drift-charts.ts";
 import { renderDriftReport } from "./report/drift-page.ts";
 import { checkReportPath } from "./report/path.ts";
 import { stageOutput } from "./staged-output.ts";
@@ -35,19 +36,6 @@ export interface DriftOptions {
   readonly seed?: number | undefined;
   readonly now: () => Date;
   readonly onProgress?: (phase: string) => void;
-}
-
-export interface DriftResult extends DriftCheck {
-  readonly modelVersion: string;
-  /** Null when none was asked for. */
-  readonly report: string | null;
-  readonly current: string;
-  readonly falseAlarmsPerYear: number;
-  readonly everyDays: number;
-  readonly missingColumns: readonly string[];
-  readonly extraColumns: readonly string[];
-  /** Columns of which the store has hashes: they are not checked. */
-  readonly hiddenColumns: readonly string[];
 }
 
 /**
@@ -76,7 +64,7 @@ export async function checkDrift(options: DriftOptions): Promise<DriftResult> {
   }
 }
 
-async function check(files: ModelFiles, source: CustomerSource, options: DriftOptions): Promise<DriftReportContent> {
+async function check(files: ModelFiles, source: CustomerSource, options: DriftOptions): Promise<CheckedWindow> {
   const { falseAlarmsPerYear, everyDays, report = null, now, onProgress = () => {} } = options;
   const model = new Model(files);
   const { dataset, version, threshold, lineage } = model.manifest;

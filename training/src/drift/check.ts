@@ -18,7 +18,7 @@ import { classifyDomain } from "./domain-classifier.ts";
 import { DRIFT_TESTS, type DriftTestName } from "./drift-tests.ts";
 import { type EffectSizes, effectSizes } from "./effect-sizes.ts";
 import { type ColumnHarm, columnHarm, type HarmFloors } from "./harm.ts";
-import type { DriftReference, ScoreReference } from "./reference.ts";
+import { type DriftReference, type ScoreFacts, type ScoreReference, scoreFacts } from "./reference.ts";
 import type { DriftWindow, WindowColumn } from "./window.ts";
 
 export type Verdict = "ok" | "drift" | "dataQuality" | "notEnoughData";
@@ -58,12 +58,6 @@ export interface ColumnFinding {
   readonly tests: readonly TestResult[];
   readonly effect: EffectSizes | undefined;
   readonly harm: ColumnHarm;
-}
-
-export interface ScoreFacts {
-  readonly mean: number;
-  /** Share of customers above the threshold. */
-  readonly decisions: number;
 }
 
 export interface ScoreFinding {
@@ -149,7 +143,7 @@ export function measureWindow(
       const harm = columnHarm(before, now, reference.curves.get(column) as Float32Array);
       return { column, effect: effectSizes(before, now), harm };
     }),
-    scores: { reference: reference.scores, current: describeScores(window.scores, settings.threshold) },
+    scores: { reference: reference.scores, current: scoreFacts(window.scores, settings.threshold) },
     referenceRows: referenceRows(reference),
   };
 }
@@ -271,13 +265,6 @@ function testScores(
   counter.add(scores);
   const statistic = kolmogorovSmirnovDistance({ reference: bins.counts, current: counter.counts });
   return { statistic, pValue: kolmogorovTwoSample(statistic, total(bins.counts), scores.length) };
-}
-
-function describeScores(scores: Float64Array, threshold: number): ScoreFacts {
-  return {
-    mean: scores.reduce((sum, score) => sum + score, 0) / scores.length,
-    decisions: scores.reduce((count, score) => count + +(score >= threshold), 0) / scores.length,
-  };
 }
 
 /** What of the scores' change reaches a floor, as sentences. */

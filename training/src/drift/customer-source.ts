@@ -2,7 +2,7 @@
 import { ChurnError, isStoreUrl, type ModelManifest, type Table } from "@churn/contract";
 import { type ImpossibleRows, openCustomers } from "../data/reader.ts";
 import { findData } from "../data/source.ts";
-import { describeStore, openPredictions } from "../store/prediction-reader.ts";
+import { describeStore, openPredictions } from "../store/open-predictions.ts";
 import { StoredCustomers } from "../store/stored-customers.ts";
 
 export interface CustomerSource {

@@ -29,13 +29,16 @@ export interface ReferenceSample {
   readonly labels: Uint8Array;
 }
 
-/** The scores of held-out customers: those that a forest was grown on get others. */
-export interface ScoreReference {
-  readonly bins: NumberReference;
+export interface ScoreFacts {
   readonly mean: number;
-  readonly standardDeviation: number;
   /** Share of customers above the model's threshold. */
   readonly decisions: number;
+}
+
+/** The scores of held-out customers: those that a forest was grown on get others. */
+export interface ScoreReference extends ScoreFacts {
+  readonly bins: NumberReference;
+  readonly standardDeviation: number;
 }
 
 export interface DriftReference {
@@ -106,13 +109,15 @@ export function describeColumns(
 }
 
 export function describeScores(scores: Float64Array, threshold: number, cuts: number): ScoreReference {
-  const n = scores.length;
-  const mean = scores.reduce((sum, score) => sum + score, 0) / n;
+  const facts = scoreFacts(scores, threshold);
+  const variance = scores.reduce((sum, score) => sum + (score - facts.mean) ** 2, 0) / scores.length;
+  return { ...facts, bins: numbersOf(Float32Array.from(scores), cuts), standardDeviation: Math.sqrt(variance) };
+}
+
+export function scoreFacts(scores: Float64Array, threshold: number): ScoreFacts {
   return {
-    bins: numbersOf(Float32Array.from(scores), cuts),
-    mean,
-    standardDeviation: Math.sqrt(scores.reduce((sum, score) => sum + (score - mean) ** 2, 0) / n),
-    decisions: scores.reduce((count, score) => count + +(score >= threshold), 0) / n,
+    mean: scores.reduce((sum, score) => sum + score, 0) / scores.length,
+    decisions: scores.reduce((count, score) => count + +(score >= threshold), 0) / scores.length,
   };
 }
 

@@ -2,21 +2,13 @@
 import { BinCounter } from "../drift/bin-counter.ts";
 import type { ColumnReference, NumberReference } from "../drift/column-reference.ts";
 import { total } from "../drift/column-reference.ts";
-import type { DriftReference } from "../drift/reference.ts";
-import type { DriftWindow, WindowColumn } from "../drift/window.ts";
-import type { DriftResult } from "../drift.ts";
+import type { CheckedWindow } from "../drift/result.ts";
+import type { WindowColumn } from "../drift/window.ts";
 import type { Curve } from "../evaluation/curves.ts";
 import type { DrawnChart } from "./charts.ts";
 import type { Chart } from "./content.ts";
 import { BEFORE, BOTTOM_RIGHT, digits, key, line, MODEL, plot, type Style } from "./plot.ts";
 import { PLOT_WIDTH, type Plot, renderSvg } from "./vega.ts";
-
-/** What a report of a check is made of. */
-export interface DriftReportContent {
-  readonly result: DriftResult;
-  readonly reference: DriftReference;
-  readonly window: DriftWindow;
-}
 
 /** A page of more takes long to draw, and nobody looks at all of them. */
 const MOST_CHARTS = 12;
@@ -30,12 +22,12 @@ const ENTRIES = [
   { style: MODEL, text: "now" },
 ];
 
-export async function drawDriftCharts(content: DriftReportContent): Promise<DrawnChart[]> {
+export async function drawDriftCharts(content: CheckedWindow): Promise<DrawnChart[]> {
   const charts = [scoresChart(content), ...columnCharts(content)];
   return Promise.all(charts.map(async ({ plot: spec, ...chart }) => ({ ...chart, svg: await renderSvg(spec) })));
 }
 
-function scoresChart({ result, reference, window }: DriftReportContent): Chart {
+function scoresChart({ result, reference, window }: CheckedWindow): Chart {
   const { bins } = reference.scores;
   const counter = new BinCounter(bins.cuts);
   counter.add(window.scores);
@@ -49,7 +41,7 @@ function scoresChart({ result, reference, window }: DriftReportContent): Chart {
 }
 
 /** What has a fault or a finding, then the most harmful of the rest. */
-function columnCharts({ result, reference, window }: DriftReportContent): Chart[] {
+function columnCharts({ result, reference, window }: CheckedWindow): Chart[] {
   const faulty = result.faults.map(({ column }) => column).filter((name) => reference.columns.has(name));
   const [loud, quiet] = [true, false].map((isLoud) =>
     result.columns.filter(({ tier }) => (tier !== "stable" && tier !== "untested") === isLoud),

@@ -2,7 +2,7 @@
 import { type Html, html, NOTHING } from "@churn/contract";
 import type { ColumnFinding, Tier, Verdict } from "../drift/check.ts";
 import { DRIFT_TESTS } from "../drift/drift-tests.ts";
-import type { DriftResult } from "../drift.ts";
+import type { DriftResult } from "../drift/result.ts";
 import type { DrawnChart } from "./charts.ts";
 import { figure, renderPage, section } from "./shell.ts";
 import { table } from "./tables.ts";

@@ -2,8 +2,7 @@
  * The prediction store as training reads it: what serving has written, never a word into it. One question, a driver for SQLite and
  * one for PostgreSQL.
  */
-import { existsSync } from "node:fs";
-import { ChurnError, LATEST_PREDICTIONS, type PredictionRow, parseStoreUrl } from "@churn/contract";
+import { ChurnError, LATEST_PREDICTIONS, type PredictionRow } from "@churn/contract";
 
 /** A window of time, from inclusive to exclusive, in epoch ms. */
 export interface TimeWindow {
@@ -30,31 +29,6 @@ export interface PredictionReader {
   /** Predictions of a time that is still to come. @throws CHURN_ERR_STORE_FAILED */
   countAfter(now: number): Promise<number>;
   close(): Promise<void>;
-}
-
-/**
- * @param subject What named the URL, for messages.
- * @throws CHURN_ERR_OPTION_INVALID when the URL is none, CHURN_ERR_FILE_MISSING, CHURN_ERR_STORE_FAILED
- */
-export async function openPredictions(url: string, subject: string): Promise<PredictionReader> {
-  const place = parseStoreUrl(url, subject);
-  if (place.kind === "postgres") {
-    const { PostgresReader } = await import("./postgres-reader.ts");
-    return new PostgresReader(place.url);
-  }
-  if (!existsSync(place.path)) {
-    const message = `${subject}: ${place.path}: no such file: expected the prediction store of a service`;
-    throw new ChurnError("CHURN_ERR_FILE_MISSING", message);
-  }
-  const { SqliteReader } = await import("./sqlite-reader.ts");
-  return new SqliteReader(place.path);
-}
-
-/** A store's URL without what is secret in it. */
-export function describeStore(url: string): string {
-  if (!URL.canParse(url) || !/^postgres/i.test(url)) return url;
-  const { protocol, host, pathname } = new URL(url);
-  return `${protocol}//${host}${pathname}`;
 }
 
 /** The server's or the file's own words, in one line. */
