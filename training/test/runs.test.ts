@@ -294,7 +294,8 @@ describe("side by side", () => {
 
 test("a server's runs stand beside those that wait for it", async () => {
   const asked: { experiment_ids: string[]; filter: string; max_results: number }[] = [];
-  const info = { run_id: "5e", run_name: "sent", status: "FINISHED", start_time: START + 1, lifecycle_stage: "active" };
+  const beginning = "5e5e5e5e"; // the id of the run that waits is random: it begins otherwise
+  const info = { run_id: `${beginning}01`, run_name: "sent", status: "FINISHED", start_time: START + 1 };
   const server = createServer(async (request, response) => {
     const body = await new Response(request as unknown as ReadableStream).text();
     if (request.url?.includes("get-by-name")) {
@@ -303,7 +304,11 @@ test("a server's runs stand beside those that wait for it", async () => {
     }
     asked.push(JSON.parse(body));
     const isFound = !body.includes("run_name");
-    response.end(JSON.stringify({ runs: isFound ? [{ info: { ...info, artifact_uri: "" }, data: {} }] : [] }));
+    response.end(
+      JSON.stringify({
+        runs: isFound ? [{ info: { ...info, lifecycle_stage: "active", artifact_uri: "" }, data: {} }] : [],
+      }),
+    );
   }).listen(0, "127.0.0.1");
   await once(server, "listening");
   try {
@@ -317,13 +322,13 @@ test("a server's runs stand beside those that wait for it", async () => {
         ["late", true],
       ],
     );
-    assert.deepEqual(names(await findRuns(withServer, ["5"])), ["sent"]);
+    assert.deepEqual(names(await findRuns(withServer, [beginning])), ["sent"]);
     assert.deepEqual(
       asked.map((body) => [body.experiment_ids[0], body.filter, body.max_results]),
       [
         ["7", "", 9],
-        ["7", "attributes.run_name = '5'", 5],
-        ["7", "attributes.run_id LIKE '5%'", 5],
+        ["7", `attributes.run_name = '${beginning}'`, 5],
+        ["7", `attributes.run_id LIKE '${beginning}%'`, 5],
       ],
     );
   } finally {
