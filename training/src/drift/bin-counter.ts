@@ -1,5 +1,5 @@
 /**
- * Counts values at the cut points of a reference, a hundred million a second: a grid of equal cells says between which cut
+ * Counts values at the cut points of a reference: a grid of equal cells says between which cut
  * points a value lies, and what is left is searched.
  */
 

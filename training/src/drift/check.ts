@@ -15,7 +15,7 @@ import { detectableDistance } from "./budget.ts";
 import { type ColumnReference, total } from "./column-reference.ts";
 import { type DataFault, findFault } from "./data-quality.ts";
 import { classifyDomain } from "./domain-classifier.ts";
-import { DRIFT_TESTS, type DriftTestName } from "./drift-tests.ts";
+import { DRIFT_TESTS, type DriftTestName, LEAST_ROWS } from "./drift-tests.ts";
 import { type EffectSizes, effectSizes } from "./effect-sizes.ts";
 import { type ColumnHarm, columnHarm, type HarmFloors } from "./harm.ts";
 import { type DriftReference, type ScoreFacts, type ScoreReference, scoreFacts } from "./reference.ts";
@@ -89,8 +89,6 @@ export interface DriftCheck {
   readonly detectableDistance: number;
 }
 
-/** With fewer rows a window has no verdict. */
-export const LEAST_ROWS = 200;
 /** With fewer a change at the floors may go unseen. */
 export const FULL_POWER_ROWS = 2200;
 const NOTE_LEVEL = 0.05;

@@ -14,11 +14,11 @@ import { LEAF, type Tree } from "../forest/tree-kernel.ts";
 import { Random } from "../random.ts";
 import { sampleRows } from "../sample.ts";
 import { type MannWhitneyTest, testRanks } from "../statistics/mann-whitney.ts";
+import { LEAST_ROWS } from "./drift-tests.ts";
 import { MISSING_BYTE } from "./quantiser.ts";
 
 /** Rows of each side. */
 const MOST_ROWS = 2500;
-const LEAST_ROWS = 200;
 
 const TREES = 50;
 const PARAMETERS = { maxDepth: 8, minSamplesLeaf: 10, maxSamples: 0.6 };

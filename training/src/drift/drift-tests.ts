@@ -40,8 +40,8 @@ export interface DriftTest {
 
 /** Numbers of at most so many values are compared value by value: ties blunt the Kolmogorov–Smirnov test. */
 const FEW_VALUES = 10;
-/** A distribution of fewer rows says nothing worth an alarm. */
-const LEAST_ROWS = 200;
+/** A sample of fewer rows says nothing worth an alarm: no test is made, and a window has no verdict. */
+export const LEAST_ROWS = 200;
 
 /**
  * Of tests that without a change find nothing at all, such as that of missing values where there have never been any: a
