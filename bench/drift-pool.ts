@@ -89,7 +89,7 @@ export class PoolDrawer {
 
   /** A reference of these rows; one in five of them stands for the holdout. */
   reference(rows: Uint32Array): DriftReference {
-    const values = this.#take(rows);
+    const values = this.take(rows);
     const columns = describeColumns(values, this.#model.manifest.encodings, CUTS);
     const holdout = rows.subarray(0, Math.ceil(rows.length / 5));
     const scores = Float64Array.from(holdout, (row) => this.#pool.scores[row]);
@@ -102,6 +102,7 @@ export class PoolDrawer {
       curves: new Map([...columns].map(([name, column]) => [name, this.#curve(name, column)])),
       scores: describeScores(scores, this.threshold, CUTS),
       sample: takeSample(columns, values, scores, labels, sampled),
+      calibration: undefined, // it is for what outcomes show
     };
   }
 
@@ -111,7 +112,7 @@ export class PoolDrawer {
     rows: Uint32Array,
     change: (values: Map<string, Float32Array>) => void = () => {},
   ): DriftWindow {
-    const values = this.#take(rows);
+    const values = this.take(rows);
     change(values);
     const columns = [...reference.columns].map(([name, column]): [string, WindowColumn] => {
       return [name, countColumn(column, values.get(name) as Float32Array)];
@@ -129,7 +130,8 @@ export class PoolDrawer {
     };
   }
 
-  #take(rows: Uint32Array): Map<string, Float32Array> {
+  /** The values of rows, by column. */
+  take(rows: Uint32Array): Map<string, Float32Array> {
     return new Map(
       [...this.#pool.columns].map(([name, column]) => [name, Float32Array.from(rows, (row) => column[row])]),
     );

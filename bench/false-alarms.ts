@@ -3,8 +3,9 @@
  *
  *     npm run bench:false-alarms [-- --share 1]
  *
- * Windows and references are drawn from one pool of generated customers; every 250 checks a new reference. With a share
- * below 1 so many of the checks are made, and nothing is written.
+ * Windows and references are drawn from one pool of generated customers, and from real ones. Beside it the rule that most begin
+ * with, on the same windows, and how small a change is found. With a share below 1 so many of the checks are made, and
+ * nothing is written.
  */
 import { mkdtempSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
@@ -12,69 +13,117 @@ import { join } from "node:path";
 import { fileURLToPath } from "node:url";
 import { parseArgs } from "node:util";
 import { Model } from "../contract/src/index.ts";
+import { checkLevel } from "../training/src/drift/budget.ts";
+import { quantile } from "../training/src/evaluation/metrics.ts";
 import { generate } from "../training/src/generate.ts";
 import { createLogger } from "../training/src/logger.ts";
 import { markdownTable } from "../training/src/report/text.ts";
 import { clopperPearson } from "../training/src/statistics/binomial.ts";
 import { WorkerPool } from "../training/src/worker-pool.ts";
+import { churn } from "./command.ts";
+import { CHANGES } from "./drift-changes.ts";
 import { readPool } from "./drift-pool.ts";
 import type { Batch, BatchCounts, BatchInput } from "./false-alarms-worker.ts";
 import { atLeast, atMost, type Check, checkTable, describeMachine, writeSection } from "./results.ts";
+import { DATA, DATASET } from "./telco-folds.ts";
 
 const MODEL = fileURLToPath(new URL("../models/best_model", import.meta.url));
 const POOL_ROWS = 1_500_000;
 const POOL_SEED = 7;
-const REFERENCE_ROWS = 200_000;
-const CHECKS_PER_REFERENCE = 250;
 const LEVELS = [0.05, 1 / 52];
 const THREADS = 2;
+const SEED_COLUMNS = [
+  "age",
+  "gender",
+  "monthly_charges",
+  "tenure_months",
+  "support_tickets",
+  "payment_delay_days",
+  "avg_usage_hours",
+];
 
 /** Rows of a window, checks, and at which of the levels the budget is judged. */
-const CASES = [
-  { rows: 1_000, checks: 20_000, levels: [0, 1] },
-  { rows: 10_000, checks: 10_000, levels: [0, 1] },
-  { rows: 200_000, checks: 2_000, levels: [0] },
+interface Case {
+  readonly rows: number;
+  readonly checks: number;
+  readonly levels: readonly number[];
+}
+
+interface Source {
+  readonly name: string;
+  readonly referenceRows: number;
+  readonly checksPerReference: number;
+  readonly cases: readonly Case[];
+}
+
+const CUSTOMERS: Source = {
+  name: "customers",
+  referenceRows: 200_000,
+  checksPerReference: 250,
+  cases: [
+    { rows: 1_000, checks: 20_000, levels: [0, 1] },
+    { rows: 10_000, checks: 10_000, levels: [0, 1] },
+    { rows: 200_000, checks: 2_000, levels: [0] },
+  ],
+};
+
+/** There are 7,043 of them: a random split each few checks. */
+const TELCO: Source = {
+  name: "telco",
+  referenceRows: 5_000,
+  checksPerReference: 10,
+  cases: [
+    { rows: 1_000, checks: 5_000, levels: [0, 1] },
+    { rows: 2_000, checks: 5_000, levels: [0, 1] },
+  ],
+};
+
+/** How small a change is found: windows of so many rows, so many of them per kind of change. */
+const SEARCHES = [
+  { rows: 1_000, windows: 100 },
+  { rows: 10_000, windows: 100 },
+  { rows: 200_000, windows: 40 },
 ];
+const POWER = 0.8;
+const MONTHLY = checkLevel(1, 28);
 
 const { values: options } = parseArgs({ options: { share: { type: "string", default: "1" } } });
 const SHARE = Number(options.share);
 if (!(SHARE > 0 && SHARE <= 1)) throw new Error(`--share: expected a number in (0, 1], got ${options.share}`);
 
-const folder = mkdtempSync(join(tmpdir(), "churn-bench-"));
-try {
-  const customers = join(folder, "pool.parquet");
-  await generate(
-    { out: customers, rows: POOL_ROWS, seed: POOL_SEED, month: 0, scenario: "stable", from: 0, withTruth: false },
-    createLogger({ LOG_LEVEL: "silent" }),
-    () => {},
-  );
-  const input: BatchInput = { pool: await readPool(Model.load(MODEL), customers), model: MODEL, levels: LEVELS };
-  const script = new URL("./false-alarms-worker.ts", import.meta.url);
-  const pool = new WorkerPool<Batch, BatchCounts>("false-alarm", script, input, THREADS);
-  const rows: string[][] = [];
-  const checks: Check[] = [];
-  for (const [i, { rows: windowRows, checks: planned, levels }] of CASES.entries()) {
-    const start = performance.now();
-    const batches = Math.max(1, Math.round((SHARE * planned) / CHECKS_PER_REFERENCE));
+type Threads = WorkerPool<Batch, BatchCounts>;
+
+async function startThreads(model: string, customers: string): Promise<Threads> {
+  const pool = await readPool(Model.load(model), customers);
+  const seedColumns = SEED_COLUMNS.filter((name) => pool.columns.has(name));
+  const input: BatchInput = { pool, model, levels: LEVELS, seedColumns };
+  return new WorkerPool("false-alarm", new URL("./false-alarms-worker.ts", import.meta.url), input, THREADS);
+}
+
+async function countFalseAlarms(
+  threads: Threads,
+  { name, referenceRows, checksPerReference, cases }: Source,
+): Promise<{ readonly rows: string[][]; readonly checks: Check[] }> {
+  const [rows, checks]: [string[][], Check[]] = [[], []];
+  for (const [i, { rows: windowRows, checks: planned, levels }] of cases.entries()) {
+    const batches = Math.max(1, Math.round((SHARE * planned) / checksPerReference));
     const found = await Promise.all(
-      Array.from({ length: batches }, (_, batch) =>
-        pool.run({
-          seed: 1000 * (i + 1) + batch,
-          checks: CHECKS_PER_REFERENCE,
-          rows: windowRows,
-          referenceRows: REFERENCE_ROWS,
-        }),
-      ),
+      Array.from({ length: batches }, (_, batch) => {
+        const seed = 100_000 * (i + 1) + batch;
+        return threads.run({ seed, checks: checksPerReference, rows: windowRows, referenceRows });
+      }),
     );
-    const n = found.reduce((sum, one) => sum + one.checks, 0);
+    const n = batches * checksPerReference;
     const total = (count: (one: BatchCounts) => number): number => found.reduce((sum, one) => sum + count(one), 0);
+    const share = (count: (one: BatchCounts) => number): string => (total(count) / n).toFixed(3);
     for (const level of levels) {
       const [shifted, alarms] = [total((one) => one.shifted[level]), total((one) => one.alarms[level])];
       const declared = LEVELS[level];
       const { low, high } = clopperPearson(shifted, n, 0.025);
       const perReference = found.map((one) => one.shifted[level] / one.checks);
-      const name = `${windowRows} rows at ${declared.toFixed(4)}`;
+      const what = `${name}, ${windowRows} rows at ${declared.toFixed(4)}`;
       rows.push([
+        name,
         String(windowRows),
         declared.toFixed(4),
         String(n),
@@ -83,18 +132,63 @@ try {
         `${Math.min(...perReference).toFixed(3)} – ${Math.max(...perReference).toFixed(3)}`,
         (alarms / n).toFixed(5),
         (total((one) => one.faults) / n).toFixed(5),
-        (total((one) => one.naive) / n).toFixed(3),
+        name === "customers" ? share((one) => one.seed) : "–",
+        share((one) => one.seedOfAll),
       ]);
       checks.push(
-        atMost(`${name}: shifted, measured/declared, upper bound`, high / declared, 1.25, 3),
-        atLeast(`${name}: shifted, measured/declared`, shifted / n / declared, 0.5, 3),
-        atMost(`${name}: alarms`, alarms / n, declared, 4),
+        atMost(`${what}: shifted, measured/declared, upper bound`, high / declared, 1.25, 3),
+        atLeast(`${what}: shifted, measured/declared`, shifted / n / declared, 0.5, 3),
+        atMost(`${what}: alarms`, alarms / n, declared, 4),
       );
     }
-    process.stderr.write(`${windowRows} rows: ${n} checks in ${((performance.now() - start) / 1000).toFixed(0)} s\n`);
+    process.stderr.write(`${rows[rows.length - 1].join(" | ")}\n`);
   }
-  await pool.close();
+  return { rows, checks };
+}
+
+/** @returns a row per number of rows: the size of each change that four checks of five find */
+async function searchPower(threads: Threads): Promise<string[][]> {
+  const rows: string[][] = [];
+  for (const { rows: windowRows, windows } of SEARCHES) {
+    const checks = Math.max(2, Math.round((SHARE * windows) / THREADS));
+    const row = [String(windowRows)];
+    for (const change of Object.keys(CHANGES)) {
+      const search = { change, level: MONTHLY };
+      const { referenceRows } = CUSTOMERS;
+      const found = await Promise.all(
+        Array.from({ length: THREADS }, (_, i) =>
+          threads.run({ seed: 900_000 + i, checks, rows: windowRows, referenceRows, search }),
+        ),
+      );
+      const sizes = Float64Array.from(found.flatMap((one) => one.sizes)).sort();
+      row.push(quantile(sizes, POWER).toPrecision(2));
+    }
+    rows.push(row);
+    process.stderr.write(`${row.join(" | ")}\n`);
+  }
+  return rows;
+}
+
+const folder = mkdtempSync(join(tmpdir(), "churn-bench-"));
+try {
+  const log = createLogger({ LOG_LEVEL: "silent" });
+  const customers = join(folder, "pool.parquet");
+  await generate(
+    { out: customers, rows: POOL_ROWS, seed: POOL_SEED, month: 0, scenario: "stable", from: 0, withTruth: false },
+    log,
+    () => {},
+  );
+  const telcoModel = join(folder, "telco");
+  churn(folder, "train", "--dataset", DATASET, "--data", DATA, "--out", telcoModel);
+  const telco = await startThreads(telcoModel, DATA);
+  const real = await countFalseAlarms(telco, TELCO);
+  await telco.close();
+  const threads = await startThreads(MODEL, customers);
+  const made = await countFalseAlarms(threads, CUSTOMERS);
+  const power = await searchPower(threads);
+  await threads.close();
   const header = [
+    "data set",
     "rows",
     "declared",
     "checks",
@@ -103,16 +197,23 @@ try {
     "by reference",
     "alarms",
     "data faults",
-    "any column's p < 0.05",
+    "seed's rule, its 7 columns",
+    "seed's rule, all columns",
   ];
+  const checks = [...made.checks, ...real.checks];
+  const kinds = Object.entries(CHANGES).map(([name, { column, unit }]) => `${name} of ${column}, ${unit}`);
   const body = [
     "`npm run bench:false-alarms`",
     describeMachine({}),
     [
-      `Windows of generated customers against references of ${REFERENCE_ROWS}, both drawn from the same ${POOL_ROWS} (month 0); a new`,
-      `reference every ${CHECKS_PER_REFERENCE} checks. Shares of checks that found something where nothing had changed.`,
+      `Windows of generated customers against references of ${CUSTOMERS.referenceRows}, both drawn from the same ${POOL_ROWS} (month 0), a`,
+      `new reference every ${CUSTOMERS.checksPerReference} checks; and of Telco's 7,043 customers, split at random into references of`,
+      `${TELCO.referenceRows} and windows. Shares of checks that found something where nothing had changed. The seed's rule: any`,
+      "column's Kolmogorov–Smirnov p < 0.05.",
     ].join("\n"),
-    markdownTable([header, ...rows]),
+    markdownTable([header, ...made.rows, ...real.rows]),
+    `The smallest change that ${100 * POWER} % of checks find to have shifted, at the monthly level of one false alarm a year (${MONTHLY.toFixed(4)}):`,
+    markdownTable([["rows", ...kinds], ...power]),
     checkTable(checks),
   ].join("\n\n");
   process.stdout.write(`${body}\n`);

@@ -257,7 +257,8 @@ test("a customer is erased from what a dead process has left, whoever delivers i
   assert.match(lines, /"kind":"erasure"[^\n]*"gone"/);
 
   bringStoreBack();
-  await until("delivery of both", () => recorder.state.delivered === 6); // four, and two orders
+  // Four, and two orders; five, where a batch had been read before the order came: the order at its end removes the customer.
+  await until("delivery of both", () => recorder.state.delivered >= 6);
   assert.equal(recorder.state.waiting, 0);
   await recorder.close();
   assert.deepEqual(await stored(), [0, 1, 2, 4]);

@@ -87,6 +87,7 @@ function referenceOf(values: Values): DriftReference {
     curves: new Map(curves),
     scores: describeScores(scores, THRESHOLD, 256),
     sample: takeSample(columns, values, scores, new Uint8Array(scores.length), rows),
+    calibration: undefined,
   };
 }
 

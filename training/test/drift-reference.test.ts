@@ -163,6 +163,7 @@ function gymReference(rows = 500): DriftReference {
       decisions: 0.75,
     },
     sample: takeSample(columns, values, scores, new Uint8Array(rows), Uint32Array.of(3, 1, 4, 100)),
+    calibration: { slope: 1.25, intercept: -0.5, covariance: [0.5, -0.125, 0.25], rows },
   };
 }
 
@@ -173,6 +174,8 @@ describe("a reference as a file", () => {
   test("reads back as it was", () => {
     const reference = gymReference();
     assert.deepEqual(read(encodeReference(reference)), reference);
+    const uncalibrated = { ...reference, calibration: undefined };
+    assert.deepEqual(read(encodeReference(uncalibrated)), uncalibrated);
   });
 
   const CHANGES: Readonly<Record<string, (tensors: Record<string, Tensor>) => Record<string, Tensor>>> = {
@@ -183,6 +186,7 @@ describe("a reference as a file", () => {
     "with cut points out of order": (tensors) => ({ ...tensors, cuts: tensors.cuts.slice().reverse() }),
     "with a cut point that is no number": (tensors) => ({ ...tensors, cuts: tensors.cuts.slice().fill(Number.NaN) }),
     "with a curve that is no number": (tensors) => ({ ...tensors, curves: tensors.curves.slice().fill(Number.NaN) }),
+    "with a calibration that is not whole": (tensors) => ({ ...tensors, calibration: Float32Array.of(1, 0) }),
     "of other columns": (tensors) => ({ ...tensors, cut_offsets: tensors.cut_offsets.slice(0, -1) }),
   };
   for (const [what, change] of Object.entries(CHANGES)) {

@@ -11,6 +11,7 @@ import {
   type ModelManifest,
   type Tensor,
 } from "@churn/contract";
+import { covarianceOf, fitSigmoid, sigmoidInfluence } from "../calibration/sigmoid.ts";
 import { sortFloats } from "../radix-sort.ts";
 import { Random } from "../random.ts";
 import { sampleRows } from "../sample.ts";
@@ -35,6 +36,16 @@ export interface ScoreFacts {
   readonly decisions: number;
 }
 
+/** How far the scores of held-out customers can be taken at their word: a Platt fit, and the covariance of its error. */
+export interface ScoreCalibration {
+  readonly slope: number;
+  readonly intercept: number;
+  /** (slope², slope · intercept, intercept²). */
+  readonly covariance: readonly [number, number, number];
+  /** Customers that it was fitted on. */
+  readonly rows: number;
+}
+
 /** The scores of held-out customers: those that a forest was grown on get others. */
 export interface ScoreReference extends ScoreFacts {
   readonly bins: NumberReference;
@@ -47,14 +58,15 @@ export interface DriftReference {
   readonly curves: ReadonlyMap<string, ContributionCurve>;
   readonly scores: ScoreReference;
   readonly sample: ReferenceSample;
+  /** undefined where the scores part churners from stayers without error, or not at all. */
+  readonly calibration: ScoreCalibration | undefined;
 }
 
-/** What the file may take; cut points and rows of the sample share it. */
-const CUT_BYTES = 96_000;
-const SAMPLE_BYTES = 88_000;
+/** What the file may take, of which cut points take at most half, and the sample the rest. */
+const MOST_BYTES = 190_000;
 const MOST_CUTS = 1024;
 const LEAST_CUTS = 32;
-const MOST_SAMPLE_ROWS = 4096;
+const MOST_SAMPLE_ROWS = 8192;
 /** A cut point is a float32, its count and its place on the curve are four bytes each, too. */
 const BYTES_PER_CUT = 12;
 /** Beside a byte per column: score and label. */
@@ -85,12 +97,15 @@ export async function makeReference(input: ReferenceInput): Promise<DriftReferen
   const some = (size: number, stream: number): Uint32Array => sampleRows(holdout.rows, size, new Random(seed, stream));
   const curveRows = some(CURVE_ROWS, CURVE_STREAM);
   const explained = holdout.columns.map((values) => Float32Array.from(curveRows, (row) => values[row]));
-  const rows = some(sampleSize(columns.size), SAMPLE_STREAM);
+  const curves = await contributionCurves({ ...input, columns: explained }, columns);
+  const described = describeScores(scores, threshold, cuts);
+  const rows = some(sampleSize([...columns.values(), described.bins]), SAMPLE_STREAM);
   return {
     columns,
-    curves: await contributionCurves({ ...input, columns: explained }, columns),
-    scores: describeScores(scores, threshold, cuts),
+    curves,
+    scores: described,
     sample: takeSample(columns, byName(holdout.columns), scores, holdout.labels, rows),
+    calibration: calibrateScores(scores, holdout.labels),
   };
 }
 
@@ -121,6 +136,14 @@ export function scoreFacts(scores: Float64Array, threshold: number): ScoreFacts 
   };
 }
 
+export function calibrateScores(scores: Float64Array, labels: Uint8Array): ScoreCalibration | undefined {
+  const fit = fitSigmoid(scores, labels);
+  if (fit === undefined) return undefined;
+  const influence = sigmoidInfluence(fit, scores, labels);
+  if (influence === undefined) return undefined;
+  return { slope: fit.slope, intercept: fit.intercept, covariance: covarianceOf(influence), rows: scores.length };
+}
+
 /** Some customers, quantised. */
 export function takeSample(
   columns: ReadonlyMap<string, ColumnReference>,
@@ -142,12 +165,16 @@ export function takeSample(
 }
 
 function mostCuts(numbers: number): number {
-  const share = Math.floor(CUT_BYTES / BYTES_PER_CUT / (numbers + 1)); // scores are numbers, too
+  const share = Math.floor(MOST_BYTES / 2 / BYTES_PER_CUT / (numbers + 1)); // scores are numbers, too
   return Math.max(LEAST_CUTS, Math.min(MOST_CUTS, share));
 }
 
-function sampleSize(columns: number): number {
-  return Math.min(MOST_SAMPLE_ROWS, Math.floor(SAMPLE_BYTES / (columns + BYTES_PER_ROW)));
+function sampleSize(columns: readonly ColumnReference[]): number {
+  const cuts = columns.reduce((sum, { counts }) => sum + counts.length, 0);
+  return Math.min(
+    MOST_SAMPLE_ROWS,
+    Math.floor((MOST_BYTES - BYTES_PER_CUT * cuts) / (columns.length - 1 + BYTES_PER_ROW)),
+  );
 }
 
 const SCORE_STEPS = 65_535;
@@ -161,7 +188,7 @@ function numbersOf(values: Float32Array, mostCuts: number): NumberReference {
 // --- as a file -----------------------------------------------------------------------------------------------
 
 /** Tensors whose parts stand one after the other: all columns in their order, then the scores. */
-export function encodeReference({ columns, curves, scores, sample }: DriftReference): Uint8Array {
+export function encodeReference({ columns, curves, scores, sample, calibration }: DriftReference): Uint8Array {
   const all: ColumnReference[] = [...columns.values(), scores.bins];
   return encodeSafetensors({
     cuts: joinFloats(all.map((one) => (one.kind === "number" ? one.cuts : new Float32Array()))),
@@ -170,6 +197,9 @@ export function encodeReference({ columns, curves, scores, sample }: DriftRefere
     missing: Uint32Array.from(all, ({ missing }) => missing),
     curves: joinFloats([...columns.keys()].map((name) => curves.get(name) as ContributionCurve)),
     scores: Float32Array.of(scores.mean, scores.standardDeviation, scores.decisions),
+    calibration: Float32Array.from(
+      calibration ? [calibration.slope, calibration.intercept, ...calibration.covariance, calibration.rows] : [],
+    ),
     "sample.columns": Uint8Array.from([...sample.columns.values()].flatMap((bytes) => [...bytes])),
     "sample.scores": Uint16Array.from(sample.scores, quantisedScore),
     "sample.labels": sample.labels,
@@ -231,8 +261,29 @@ export function decodeReference(
     scores: Float32Array.from(reader.next("sample.scores", Uint16Array, rows), (score) => score / SCORE_STEPS),
     labels,
   };
+  const fit = reader.whole("calibration", Float32Array);
+  reader.check("calibration", fit.length === 0 || (fit.length === CALIBRATION_VALUES && fit.every(Number.isFinite)));
   reader.finish();
-  return { columns, curves, scores: { bins, mean, standardDeviation, decisions }, sample };
+  return {
+    columns,
+    curves,
+    scores: { bins, mean, standardDeviation, decisions },
+    sample,
+    calibration: fit.length === 0 ? undefined : calibrationOf(fit),
+  };
+}
+
+const CALIBRATION_VALUES = 6;
+
+function calibrationOf([
+  slope,
+  intercept,
+  slopeVariance,
+  covariance,
+  interceptVariance,
+  rows,
+]: Float32Array): ScoreCalibration {
+  return { slope, intercept, covariance: [slopeVariance, covariance, interceptVariance], rows };
 }
 
 type TensorType<T extends Tensor> = new (length: number) => T;
