@@ -34,6 +34,8 @@ export interface Pool {
   readonly columns: ReadonlyMap<string, Float32Array>;
   /** P(churn). */
   readonly scores: Float64Array;
+  /** 1 is churn. */
+  readonly labels: Uint8Array;
 }
 
 const CUTS = 512;
@@ -46,8 +48,9 @@ const shared = (length: number): Float32Array<SharedArrayBuffer> => new Float32A
 
 export async function readPool(model: Model, path: string): Promise<Pool> {
   const { dataset, encodings } = model.manifest;
-  const reader = await openCustomers(findData(path), dataset, { labelled: false });
+  const reader = await openCustomers(findData(path), dataset, { labelled: true });
   const scores = new Float64Array(new SharedArrayBuffer(8 * reader.rows));
+  const labels = new Uint8Array(new SharedArrayBuffer(reader.rows));
   const columns = new Map<string, Float32Array>();
   let start = 0;
   for await (const table of reader.tables()) {
@@ -59,10 +62,11 @@ export async function readPool(model: Model, path: string): Promise<Pool> {
       values.set(encoded, start);
     }
     scores.set(model.predictTable(table), start);
+    labels.set(table.labels as Uint8Array, start);
     start += table.rows;
   }
   reader.close();
-  return { rows: start, columns, scores };
+  return { rows: start, columns, scores, labels };
 }
 
 /** Draws from a pool with what one model makes of it. */
@@ -77,6 +81,12 @@ export class PoolDrawer {
     this.#pool = pool;
     this.#model = new Model(files);
     this.#own = decodeReference(files.reference as Uint8Array, files.manifest, join(directory, REFERENCE_FILE));
+  }
+
+  /** The model's reference, for windows that follow. */
+  own(): DriftReference {
+    this.#quantise(this.#own);
+    return this.#own;
   }
 
   get threshold(): number {
@@ -95,15 +105,15 @@ export class PoolDrawer {
     const scores = Float64Array.from(holdout, (row) => this.#pool.scores[row]);
     const sampled = Uint32Array.from({ length: Math.min(SAMPLE_ROWS, holdout.length) }, (_, i) => i);
     const labels = new Uint8Array(holdout.length);
-    this.#quantisers.clear();
-    for (const [name, column] of columns) this.#quantisers.set(name, new Quantiser(column));
-    return {
+    const reference: DriftReference = {
       columns,
       curves: new Map([...columns].map(([name, column]) => [name, this.#curve(name, column)])),
       scores: describeScores(scores, this.threshold, CUTS),
       sample: takeSample(columns, values, scores, labels, sampled),
       calibration: undefined, // it is for what outcomes show
     };
+    this.#quantise(reference);
+    return reference;
   }
 
   /** What a check of these rows sees against the last reference. @param change May change the values that were drawn */
@@ -135,6 +145,11 @@ export class PoolDrawer {
     return new Map(
       [...this.#pool.columns].map(([name, column]) => [name, Float32Array.from(rows, (row) => column[row])]),
     );
+  }
+
+  #quantise({ columns }: DriftReference): void {
+    this.#quantisers.clear();
+    for (const [name, column] of columns) this.#quantisers.set(name, new Quantiser(column));
   }
 
   /** The own reference's curve at the bins of another. */

@@ -34,6 +34,8 @@ export interface OutcomeRecord {
   readonly outcome: 0 | 1;
   /** When the service was told: of two outcomes of the same subject the one reported later holds. */
   readonly reportedAt: number;
+  /** Whether somebody acted on the prediction, so that the outcome may not be what it would have been; null: nobody says. */
+  readonly contacted: 0 | 1 | null;
 }
 
 /** A customer asked to be forgotten: all that was logged of this key until here goes. */
@@ -91,6 +93,13 @@ export const MIGRATIONS: readonly Migration[] = [
       "CREATE INDEX outcomes_by_report ON outcomes (reported_at)",
     ],
   },
+  {
+    version: 2,
+    name: "contacted customers",
+    statements: [
+      "ALTER TABLE outcomes ADD COLUMN contacted SMALLINT", // 1: somebody acted on the prediction, 0: nobody did; null: unknown
+    ],
+  },
 ];
 
 /** The schema that this code reads and writes. */
@@ -136,6 +145,52 @@ export const LATEST_PREDICTIONS = `
     ) AS place
     FROM predictions p WHERE predicted_at >= CAST($1 AS BIGINT) AND predicted_at < CAST($2 AS BIGINT)
   ) AS ranked WHERE place = 1`;
+
+const SINCE = "COALESCE(p.observed_at, p.predicted_at)";
+const OF_CUSTOMER = `FROM outcomes o WHERE o.customer_key = p.customer_key AND o.observed_at > ${SINCE}`;
+
+/**
+ * The last prediction of each customer in each of some periods of time, with what became of it. To be read from, as a table:
+ * `$1` is the horizon as above; the periods are `$4` milliseconds each, the first begins at `$2` and the last ends before `$3`.
+ * The columns are those of `JudgedPredictionRow`.
+ */
+export const JUDGED_PREDICTIONS = `
+  SELECT p.period, ${SINCE} AS since, p.features, p.score, p.decision, p.model_sha256,
+    COALESCE(
+      CASE WHEN own.outcome = 1 THEN own.observed_at END,
+      CASE WHEN own.outcome IS NULL THEN (SELECT MIN(o.observed_at) ${OF_CUSTOMER} AND o.outcome = 1
+        AND (CAST($1 AS BIGINT) IS NULL OR o.observed_at <= ${SINCE} + CAST($1 AS BIGINT))) END
+    ) AS churned_at,
+    COALESCE(
+      own.outcome,
+      (SELECT MAX(o.outcome) ${OF_CUSTOMER} AND o.outcome = 0
+        AND (CAST($1 AS BIGINT) IS NULL OR o.observed_at >= ${SINCE} + CAST($1 AS BIGINT)))
+    ) AS stayed,
+    COALESCE(own.contacted, (SELECT MAX(o.contacted) ${OF_CUSTOMER})) AS contacted
+  FROM (
+    SELECT q.*, (predicted_at - CAST($2 AS BIGINT)) / CAST($4 AS BIGINT) AS period, ROW_NUMBER() OVER (
+      PARTITION BY COALESCE(customer_key, prediction_id), (predicted_at - CAST($2 AS BIGINT)) / CAST($4 AS BIGINT)
+      ORDER BY predicted_at DESC, prediction_id DESC
+    ) AS place
+    FROM predictions q WHERE predicted_at >= CAST($2 AS BIGINT) AND predicted_at < CAST($3 AS BIGINT)
+  ) AS p LEFT JOIN outcomes own ON own.prediction_id = p.prediction_id WHERE p.place = 1`;
+
+/** A prediction with what became of it. */
+export interface JudgedPredictionRow {
+  /** The period's place, from 0. */
+  readonly period: number;
+  /** From when on the outcome counts, epoch ms. */
+  readonly since: number;
+  readonly features: string;
+  readonly score: number;
+  readonly decision: 0 | 1;
+  readonly model_sha256: string;
+  /** When the customer was seen to have left, within the horizon; null: not that anybody knows. */
+  readonly churned_at: number | null;
+  /** 0: known to have stayed until the horizon's end, where `churned_at` is null. */
+  readonly stayed: 0 | 1 | null;
+  readonly contacted: 0 | 1 | null;
+}
 
 /** @param horizonDays `target.horizonDays` of the dataset specification. */
 export function horizonMs(horizonDays: number | undefined): number | null {
@@ -189,6 +244,7 @@ export interface OutcomeRow {
   readonly observed_at: number;
   readonly outcome: 0 | 1;
   readonly reported_at: number;
+  readonly contacted: 0 | 1 | null;
 }
 
 export function predictionRow(record: PredictionRecord): PredictionRow {
@@ -228,5 +284,6 @@ export function outcomeRow(record: OutcomeRecord): OutcomeRow {
     observed_at: record.observedAt,
     outcome: record.outcome,
     reported_at: record.reportedAt,
+    contacted: record.contacted ?? null, // a record that a spool has kept since before there was this
   };
 }

@@ -97,6 +97,7 @@ test("rows have the columns of their tables, in order", () => {
     observedAt: 1,
     outcome: 1,
     reportedAt: 2,
+    contacted: 0,
   };
 
   assert.deepEqual(Object.keys(predictionRow(PREDICTION)), columns(database, "predictions"));

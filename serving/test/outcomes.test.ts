@@ -26,7 +26,13 @@ test("an outcome of a prediction is accepted, and holds from now unless it says 
   const [record] = service.records;
   assert.ok(record.kind === "outcome");
   const { observedAt, reportedAt, ...rest } = record;
-  assert.deepEqual(rest, { kind: "outcome", predictionId: ID.toLowerCase(), customerKey: null, outcome: 1 });
+  assert.deepEqual(rest, {
+    kind: "outcome",
+    predictionId: ID.toLowerCase(),
+    customerKey: null,
+    outcome: 1,
+    contacted: null,
+  });
   assert.ok(observedAt >= before && observedAt === reportedAt && observedAt <= Date.now());
 });
 
@@ -36,6 +42,7 @@ test("an outcome of a customer has a time; many come in a list, in their order",
     observed_at: "2026-11-30",
     churn_outcome: 0,
     reported_at: "2026-12-01T08:30:00+02:00",
+    contacted: false,
   };
   const response = await post([byKey, { prediction_id: ID, churn_outcome: 1 }]);
 
@@ -47,6 +54,7 @@ test("an outcome of a customer has a time; many come in a list, in their order",
     observedAt: Date.parse("2026-11-30T00:00:00Z"),
     outcome: 0,
     reportedAt: Date.parse("2026-12-01T06:30:00Z"),
+    contacted: 0,
   });
   assert.equal(service.records.length, 2);
 });
@@ -72,6 +80,7 @@ const FAULTS: readonly (readonly [string, unknown, ...(readonly [string, string]
   ["a customer without a time", { customer_key: "a", churn_outcome: 1 }, ["", "oneOf"]],
   ["no outcome", { prediction_id: ID }, ["/churn_outcome", "required"]],
   ["an outcome that is a text", { prediction_id: ID, churn_outcome: "yes" }, ["/churn_outcome", "type"]],
+  ["a contact that is a word", { prediction_id: ID, churn_outcome: 1, contacted: "no" }, ["/contacted", "type"]],
   ["an outcome of 2", { prediction_id: ID, churn_outcome: 2 }, ["/churn_outcome", "enum"]],
   ["an id that is none", { prediction_id: "x", churn_outcome: 1 }, ["/prediction_id", "pattern"]],
   ["an empty key", { customer_key: "", observed_at: "2026-01-01", churn_outcome: 1 }, ["/customer_key", "minLength"]],

@@ -101,6 +101,7 @@ test("lines that are no records are told, not delivered", async () => {
     JSON.stringify({ ...predictionOf(1), decision: 2 }),
     JSON.stringify({ ...predictionOf(1), predictedAt: 1.5 }),
     JSON.stringify({ kind: "outcome", predictionId: "a", customerKey: "b", observedAt: 1, reportedAt: 1, outcome: 1 }),
+    '{"kind":"outcome","predictionId":"a","customerKey":null,"observedAt":1,"reportedAt":1,"outcome":1,"contacted":"no"}',
     JSON.stringify({ kind: "erasure", requestedAt: 1 }),
   ];
   writeFileSync(join(folder, "000000000001.ndjson"), `${bad.join("\n")}\n${JSON.stringify(predictionOf(1))}\n`);
@@ -132,7 +133,15 @@ test("an outcome that names an erased prediction goes with it; leftovers of a ki
   const writer = newWriter();
   const outcome = (number: number): LogRecord => {
     const { predictionId } = predictionOf(number);
-    return { kind: "outcome", predictionId, customerKey: null, observedAt: 1, outcome: 1, reportedAt: 1 };
+    return {
+      kind: "outcome",
+      predictionId,
+      customerKey: null,
+      observedAt: 1,
+      outcome: 1,
+      reportedAt: 1,
+      contacted: null,
+    };
   };
   await writer.append(linesOf([outcome(2), predictionOf(1), predictionOf(2, { customerKey: "gone" })]));
   await writer.rotate();

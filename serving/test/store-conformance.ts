@@ -80,6 +80,7 @@ export function outcome(
     observedAt: NOW + 10 * DAY,
     outcome: value,
     reportedAt: NOW + 11 * DAY,
+    contacted: null,
     ...change,
   };
 }

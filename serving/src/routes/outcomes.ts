@@ -28,6 +28,7 @@ interface Outcome {
   readonly observed_at?: string;
   readonly churn_outcome: 0 | 1;
   readonly reported_at?: string;
+  readonly contacted?: boolean;
 }
 
 const OUTCOME_PROPERTIES = {
@@ -44,6 +45,11 @@ const OUTCOME_PROPERTIES = {
     pattern: DAY_OR_MOMENT,
     description: "Of two reports of the same the later one holds, in whatever order they come. Without it: now.",
   },
+  contacted: {
+    type: "boolean",
+    description:
+      "Whether the customer was contacted because of the prediction. Where some are left out by chance, the model is judged by those.",
+  },
 } satisfies Record<keyof Outcome, object>;
 
 /** An outcome that has these fields, and perhaps others. */
@@ -52,14 +58,16 @@ function outcomeSchema(required: readonly (keyof Outcome)[], optional: readonly 
   return { type: "object", additionalProperties: false, required, properties };
 }
 
+const OPTIONAL = ["reported_at", "contacted"] as const;
+
 /** As callers see it; faults are found by `ANY_OUTCOME` and put in better words than those of two failed alternatives. */
 const OUTCOME_SCHEMA = {
   oneOf: [
-    { title: "Of a prediction", ...outcomeSchema(["prediction_id", "churn_outcome"], ["observed_at", "reported_at"]) },
-    { title: "Of a customer", ...outcomeSchema(["customer_key", "observed_at", "churn_outcome"], ["reported_at"]) },
+    { title: "Of a prediction", ...outcomeSchema(["prediction_id", "churn_outcome"], ["observed_at", ...OPTIONAL]) },
+    { title: "Of a customer", ...outcomeSchema(["customer_key", "observed_at", "churn_outcome"], OPTIONAL) },
   ],
 };
-const ANY_OUTCOME = outcomeSchema(["churn_outcome"], ["prediction_id", "customer_key", "observed_at", "reported_at"]);
+const ANY_OUTCOME = outcomeSchema(["churn_outcome"], ["prediction_id", "customer_key", "observed_at", ...OPTIONAL]);
 
 const outcomeValidator = firstFaultValidator<Outcome>(ANY_OUTCOME);
 
@@ -102,15 +110,17 @@ export function addOutcomesRoute(app: FastifyInstance, { sink, storedKey, metric
       const outcomes = checkedOutcomes(request.body, outcomeValidator());
       const now = Date.now();
       latest = Math.max(latest, now);
-      const areTaken = outcomes.map(({ prediction_id, customer_key, observed_at, churn_outcome, reported_at }) =>
-        sink.record({
-          kind: "outcome",
-          predictionId: prediction_id?.toLowerCase() ?? null,
-          customerKey: customer_key === undefined ? null : storedKey(customer_key),
-          observedAt: observed_at === undefined ? now : Date.parse(observed_at),
-          outcome: churn_outcome,
-          reportedAt: reported_at === undefined ? latest : Date.parse(reported_at),
-        }),
+      const areTaken = outcomes.map(
+        ({ prediction_id, customer_key, observed_at, churn_outcome, reported_at, contacted }) =>
+          sink.record({
+            kind: "outcome",
+            predictionId: prediction_id?.toLowerCase() ?? null,
+            customerKey: customer_key === undefined ? null : storedKey(customer_key),
+            observedAt: observed_at === undefined ? now : Date.parse(observed_at),
+            outcome: churn_outcome,
+            reportedAt: reported_at === undefined ? latest : Date.parse(reported_at),
+            contacted: contacted === undefined ? null : contacted ? 1 : 0,
+          }),
       );
       const isKept = (await sink.flushed()) && !areTaken.includes(false);
       if (!isKept) throw failure("STORE_FULL", "the outcomes could not be kept: send them again later");

@@ -283,13 +283,14 @@ function isRecord(record: LogRecord): boolean {
       );
     }
     case "outcome": {
-      const { predictionId, customerKey, observedAt, reportedAt, outcome } = record;
+      const { predictionId, customerKey, observedAt, reportedAt, outcome, contacted = null } = record;
       const hasOneSubject = (predictionId === null) !== (customerKey === null);
       return (
         hasOneSubject &&
         [predictionId, customerKey].every(isTextOrNull) &&
         [observedAt, reportedAt].every(Number.isSafeInteger) &&
-        isBit(outcome)
+        isBit(outcome) &&
+        (contacted === null || isBit(contacted))
       );
     }
     case "erasure":

@@ -13,6 +13,7 @@ import {
   MIGRATIONS_TABLE,
   makeFolders,
   type OutcomeRecord,
+  type OutcomeRow,
   outcomeRow,
   type PredictionRecord,
   predictionRow,
@@ -133,7 +134,7 @@ export class SqliteDatabase {
 
   #insertOutcome(record: OutcomeRecord): void {
     const row = outcomeRow(record);
-    const values = [row.prediction_id, row.customer_key, row.observed_at, row.outcome, row.reported_at];
+    const values = Object.keys(OUTCOME_COLUMNS).map((name) => row[name as keyof OutcomeRow]);
     this.#run(STATEMENTS.insertOutcome, ...values);
   }
 

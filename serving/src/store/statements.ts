@@ -35,14 +35,14 @@ export const OUTCOME_COLUMNS = {
   observed_at: "BIGINT",
   outcome: "SMALLINT",
   reported_at: "BIGINT",
+  contacted: "SMALLINT",
 } satisfies Record<keyof OutcomeRow, string>;
 
 /** What follows an INSERT of predictions: the first of an id stays. */
 export const KEEP_PREDICTION = "ON CONFLICT (prediction_id) DO NOTHING";
 
 /** What follows an INSERT of outcomes of either subject: the one reported later holds; of two at once, the later one. */
-const REPLACE =
-  "SET observed_at = excluded.observed_at, outcome = excluded.outcome, reported_at = excluded.reported_at";
+const REPLACE = `SET ${["observed_at", "outcome", "reported_at", "contacted"].map((name) => `${name} = excluded.${name}`).join(", ")}`;
 const IF_LATER = "WHERE excluded.reported_at >= outcomes.reported_at";
 export const CORRECT_BY_PREDICTION = `ON CONFLICT (prediction_id) DO UPDATE ${REPLACE} ${IF_LATER}`;
 export const CORRECT_BY_CUSTOMER = `ON CONFLICT (customer_key, observed_at) DO UPDATE ${REPLACE} ${IF_LATER}`;

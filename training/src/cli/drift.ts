@@ -14,6 +14,7 @@ interface DriftCommandOptions extends OutputOptions {
   readonly current: string;
   readonly falseAlarms: number;
   readonly every: number;
+  readonly grace: number;
   readonly since?: number;
   readonly report: string;
   readonly seed?: number;
@@ -28,20 +29,32 @@ export function driftCommand(): Command {
     .description("Compare customers with those that a model was made from, within a budget of false alarms.")
     .option("--model <dir>", "model directory", DEFAULT_MODEL)
     .requiredOption("--current <path>", "CSV or Parquet (file, folder or glob), or a prediction store's URL")
-    .option("--since <days>", "of a prediction store: customers scored in the last so many days, such as 7d", days)
+    .option(
+      "--since <days>",
+      "of a prediction store: one window, of the last so many days, such as 7d (default: the last whole days, weeks and 28 days)",
+      days,
+    )
     .addOption(
       new Option("--false-alarms <rate>", "what there may be without a change, such as 1/year or 2/month")
         .argParser(perYear)
         .default(1, "1/year"),
     )
     .addOption(new Option("--every <days>", "how often a check is made, such as 7d").argParser(days).default(28, "28d"))
+    .addOption(
+      new Option(
+        "--grace <days>",
+        "of a prediction store: how long after the fact an outcome may be reported, such as 3d",
+      )
+        .argParser(days)
+        .default(1, "1d"),
+    )
     .option("--report <file>", "report to write, .html", "reports/drift.html")
     .option("--seed <n>", "seed of samples (default: the model's)", wholeNumber(0))
     .option("--exit-code", "exit with 3 for drift and for faults of the data, with 4 for not enough data")
     .addHelpText("after", "\nExample:\n  churn drift --current data/raw/customers.parquet --every 28d --exit-code");
   for (const option of OUTPUT_OPTIONS) command.addOption(option);
   return command.action(async (options: DriftCommandOptions) => {
-    const { model, current, falseAlarms, every, since, report, seed, exitCode, ...output } = options;
+    const { model, current, falseAlarms, every, grace, since, report, seed, exitCode, ...output } = options;
     const { log, print, printJson, withProgress } = createContext(output);
     const start = performance.now();
     log.info({ event: "drift.started", model, current }, "drift check started");
@@ -51,6 +64,7 @@ export function driftCommand(): Command {
         current,
         falseAlarmsPerYear: falseAlarms,
         everyDays: every,
+        graceDays: grace,
         since,
         report,
         seed,

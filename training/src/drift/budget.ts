@@ -10,18 +10,20 @@ const DAYS_PER_YEAR = 365;
 /** A check at a higher level would be one that finds something in every twentieth window without a change. */
 const HIGHEST_LEVEL = 0.05;
 
-/** Of the budget: a half for columns and scores, a half for what outcomes show. */
+/** Of the budget: a half for columns and scores, a half for what outcomes show, of which a half is for those still to mature. */
 export const INPUT_SHARE = 0.5;
+export const MATURE_SHARE = 0.25;
+export const EARLY_SHARE = 0.25;
 
 /**
  * The level of one check.
  *
  * @param perYear False alarms a year, of all checks together.
  * @param days How often a check is made: every so many days.
- * @param scales How many lengths of window are checked; they share the budget.
+ * @param scales How many lengths of window are checked; they share the budget. @param share Of the budget.
  */
-export function checkLevel(perYear: number, days: number, scales = 1): number {
-  return Math.min(HIGHEST_LEVEL, ((perYear * INPUT_SHARE) / scales) * (days / DAYS_PER_YEAR));
+export function checkLevel(perYear: number, days: number, scales = 1, share = INPUT_SHARE): number {
+  return Math.min(HIGHEST_LEVEL, ((perYear * share) / scales) * (days / DAYS_PER_YEAR));
 }
 
 /**

@@ -35,6 +35,57 @@ export function classifyDomain(
   current: readonly Uint8Array[],
   seed: number,
 ): MannWhitneyTest | undefined {
+  const domains = splitDomains(reference, current, seed);
+  if (domains === undefined) return undefined;
+  const [fitted, judged] = domains;
+  return testRanks(scoreRows(growTrees(fitted, seed), judged.columns), judged.labels);
+}
+
+/** A weight above it would let one customer speak for so many. */
+const MOST_WEIGHT = 20;
+
+/**
+ * How much likelier each of the reference's rows is among the current ones: with these weights the reference looks like
+ * them. The trees that weigh a row have not seen it.
+ *
+ * @returns undefined when there are too few rows
+ * @source Bickel, Brückner & Scheffer 2009, "Discriminative Learning Under Covariate Shift"
+ */
+export function domainWeights(
+  reference: readonly Uint8Array[],
+  current: readonly Uint8Array[],
+  seed: number,
+): Float64Array | undefined {
+  const domains = splitDomains(reference, current, seed);
+  if (domains === undefined) return undefined;
+  const sides = hashRows(reference).map((hash) => hash & 1);
+  const weights = new Float64Array(sides.length);
+  for (const [side, fitted] of domains.entries()) {
+    const rows = Uint32Array.from(sides.keys()).filter((row) => sides[row] !== side);
+    const shares = scoreRows(growTrees(fitted, seed), take(reference, rows));
+    const now = fitted.labels.reduce((sum, label) => sum + label, 0);
+    const odds = now / (fitted.labels.length - now);
+    for (const [i, row] of rows.entries()) {
+      const share = shares[i] / TREES;
+      weights[row] = Math.min(MOST_WEIGHT, share / (1 - share) / odds);
+    }
+  }
+  return weights;
+}
+
+/** Rows of the two domains. */
+interface Rows {
+  readonly columns: readonly Uint8Array[];
+  /** 1 is current. */
+  readonly labels: Uint8Array;
+}
+
+/** As many rows of each domain, in two sides; equal rows are on the same. */
+function splitDomains(
+  reference: readonly Uint8Array[],
+  current: readonly Uint8Array[],
+  seed: number,
+): [Rows, Rows] | undefined {
   const size = Math.min(MOST_ROWS, reference[0].length, current[0].length);
   if (size < LEAST_ROWS) return undefined;
   const columns = joinSides(
@@ -42,14 +93,14 @@ export function classifyDomain(
     take(current, sampleRows(current[0].length, size, new Random(seed, CURRENT_STREAM))),
   );
   const labels = new Uint8Array(2 * size).fill(1, size);
-  const isJudged = hashRows(columns).map((hash) => hash & 1);
-  const [fitted, judged] = [0, 1].map((side) => {
-    const rows = Uint32Array.from(labels.keys()).filter((row) => isJudged[row] === side);
+  const sides = hashRows(columns).map((hash) => hash & 1);
+  const of = (side: number): Rows => {
+    const rows = Uint32Array.from(labels.keys()).filter((row) => sides[row] === side);
     return { columns: take(columns, rows), labels: Uint8Array.from(rows, (row) => labels[row]) };
-  });
+  };
+  const both: [Rows, Rows] = [of(0), of(1)];
   // Columns of a few values only: all rows may be on one side, or all of one label.
-  if (![fitted, judged].every((side) => side.labels.includes(0) && side.labels.includes(1))) return undefined;
-  return testRanks(scoreRows(growTrees(fitted.columns, fitted.labels, seed), judged.columns), judged.labels);
+  return both.every((side) => side.labels.includes(0) && side.labels.includes(1)) ? both : undefined;
 }
 
 const take = (columns: readonly Uint8Array[], rows: Uint32Array): Uint8Array[] =>
@@ -75,7 +126,7 @@ function hashRows(columns: readonly Uint8Array[]): Uint32Array {
 }
 
 /** Bytes are bins as they stand: each has a cut point after it, and the last is that of missing values. */
-function growTrees(columns: readonly Uint8Array[], labels: Uint8Array, seed: number): Tree[] {
+function growTrees({ columns, labels }: Rows, seed: number): Tree[] {
   const [nFeatures, nRows] = [columns.length, labels.length];
   const bins = new Uint8Array(nFeatures * nRows);
   for (const [f, values] of columns.entries()) bins.set(values, f * nRows);

@@ -5,9 +5,21 @@ import type { PredictionReader } from "./prediction-reader.ts";
 
 /**
  * @param subject What named the URL, for messages.
- * @throws CHURN_ERR_OPTION_INVALID when the URL is none, CHURN_ERR_FILE_MISSING, CHURN_ERR_STORE_FAILED
+ * @throws CHURN_ERR_OPTION_INVALID when the URL is none, CHURN_ERR_FILE_MISSING, CHURN_ERR_STORE_VERSION,
+ *   CHURN_ERR_STORE_FAILED
  */
 export async function openPredictions(url: string, subject: string): Promise<PredictionReader> {
+  const reader = await openReader(url, subject);
+  try {
+    await reader.checkVersion();
+    return reader;
+  } catch (error) {
+    await reader.close();
+    throw error;
+  }
+}
+
+async function openReader(url: string, subject: string): Promise<PredictionReader> {
   const place = parseStoreUrl(url, subject);
   if (place.kind === "postgres") {
     const { PostgresReader } = await import("./postgres-reader.ts");

@@ -2,13 +2,19 @@
 import { DatabaseSync } from "node:sqlite";
 import {
   BATCH_ROWS,
+  checkVersion,
   FUTURE,
+  type JudgedPrediction,
+  type JudgedQuery,
+  judgedParameters,
+  judgedStatement,
   LATEST,
   type PredictionReader,
   type StoredBatch,
   type StoredPrediction,
   storeFailed,
   type TimeWindow,
+  VERSION,
 } from "./prediction-reader.ts";
 
 /** How long a writer is waited for, in ms. */
@@ -25,11 +31,39 @@ export class SqliteReader implements PredictionReader {
     }
   }
 
-  async *latest({ from, to }: TimeWindow): AsyncGenerator<StoredBatch> {
+  async checkVersion(): Promise<void> {
+    checkVersion(Number(this.#one(VERSION)?.version));
+  }
+
+  latest({ from, to }: TimeWindow): AsyncGenerator<StoredBatch> {
+    return this.#batches<StoredPrediction>(LATEST, [from, to]);
+  }
+
+  judged(query: JudgedQuery): AsyncGenerator<readonly JudgedPrediction[]> {
+    return this.#batches<JudgedPrediction>(judgedStatement(query.withFeatures), judgedParameters(query));
+  }
+
+  async countAfter(now: number): Promise<number> {
+    return Number(this.#one(FUTURE, now)?.rows);
+  }
+
+  async close(): Promise<void> {
+    this.#database.close();
+  }
+
+  #one(statement: string, ...parameters: readonly number[]): Record<string, unknown> | undefined {
     try {
-      let batch: StoredPrediction[] = [];
-      for (const row of this.#database.prepare(LATEST).iterate({ $1: from, $2: to })) {
-        batch.push(row as unknown as StoredPrediction);
+      return this.#database.prepare(statement).get(named(parameters));
+    } catch (error) {
+      throw storeFailed(error);
+    }
+  }
+
+  async *#batches<Row>(statement: string, parameters: readonly (number | null)[]): AsyncGenerator<readonly Row[]> {
+    try {
+      let batch: Row[] = [];
+      for (const row of this.#database.prepare(statement).iterate(named(parameters))) {
+        batch.push(row as Row);
         if (batch.length < BATCH_ROWS) continue;
         yield batch;
         batch = [];
@@ -39,16 +73,8 @@ export class SqliteReader implements PredictionReader {
       throw storeFailed(error);
     }
   }
-
-  async countAfter(now: number): Promise<number> {
-    try {
-      return Number(this.#database.prepare(FUTURE).get({ $1: now })?.rows);
-    } catch (error) {
-      throw storeFailed(error);
-    }
-  }
-
-  async close(): Promise<void> {
-    this.#database.close();
-  }
 }
+
+/** SQLite knows `$1` as a parameter of that name. */
+const named = (parameters: readonly (number | null)[]): Record<string, number | null> =>
+  Object.fromEntries(parameters.map((value, i) => [`$${i + 1}`, value]));
