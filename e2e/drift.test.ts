@@ -98,10 +98,13 @@ for (const [name, { skip, url }] of Object.entries(STORES)) {
       assert.doesNotMatch(JSON.stringify(fromStore.result), /not-a-secret/);
     });
 
-    test("is asked how far to look back", () => {
+    test("has nobody yet in the last whole days, and says which these are", () => {
       const { code, stderr } = drift("--current", store);
       assert.equal(code, 2);
-      assert.match(stderr, /^churn: --since: expected how far to look back in the store, such as 7d\n$/);
+      assert.match(
+        stderr,
+        /: expected customers scored from [-\dT:]{16} to [-\dT:]{16} \(--since 1d: .*\), got none\n$/,
+      );
     });
   });
 }

@@ -122,6 +122,13 @@ async function openCurrent({ manifest }: ModelFiles, options: DriftOptions): Pro
   };
 }
 
+function expectedCustomers(windows: readonly PlannedWindow[]): string {
+  const { time } = windows[windows.length - 1];
+  if (time === null) return "expected customers";
+  const [from, to] = [time.from, time.to].map((at) => new Date(at).toISOString().slice(0, 16));
+  return `expected customers scored from ${from} to ${to} (--since 1d: in the last day, whatever the calendar says)`;
+}
+
 /** A window after its check. */
 interface Checked {
   readonly planned: PlannedWindow;
@@ -145,7 +152,10 @@ async function check(files: ModelFiles, current: Current, options: DriftOptions)
   }
   const decisive = decisiveOf(checked);
   if (decisive === undefined) {
-    throw new ChurnError("CHURN_ERR_DATA_INSUFFICIENT", `${current.name}: expected customers, got none`);
+    throw new ChurnError(
+      "CHURN_ERR_DATA_INSUFFICIENT",
+      `${current.name}: ${expectedCustomers(current.windows)}, got none`,
+    );
   }
   onProgress("reading outcomes");
   const performance = await current.performance(reference);
