@@ -4,6 +4,7 @@ import { FULL_POWER_ROWS, type Verdict } from "../drift/check.ts";
 import type { DriftResult } from "../drift/result.ts";
 import { checkDrift } from "../drift.ts";
 import { HEADLINES } from "../report/drift-page.ts";
+import { FINDINGS_HEADER, findingRows } from "../report/performance.ts";
 import { extraColumnsNote, markdownTable } from "../report/text.ts";
 import { percent, pValue as pValueText } from "../report/words.ts";
 import { createContext, OUTPUT_OPTIONS, type OutputOptions, wholeNumber } from "./context.ts";
@@ -125,6 +126,7 @@ function driftSummary(result: DriftResult): string {
     ...(domain.test
       ? [`A model tells these customers from those of the training with an AUC of ${domain.test.statistic.toFixed(3)}.`]
       : []),
+    ...performanceText(result),
     `${tests} tests share the level ${level.toPrecision(2)}; of a note one in twenty comes by chance. A column's change by less than ${percent(result.detectableDistance)}` +
       " of its rows could have gone unseen.",
     ...(rows < FULL_POWER_ROWS && verdict === "ok"
@@ -138,4 +140,19 @@ function driftSummary(result: DriftResult): string {
       : [`Note: columns that the store has hashed, not checked: ${hiddenColumns.join(", ")}`]),
     ...extraColumnsNote(extraColumns),
   ].join("\n");
+}
+
+/** What outcomes show, and what they would where nobody knows them. */
+function performanceText({ performance, estimate }: DriftResult): string[] {
+  const findings = performance === null ? [] : findingRows(performance);
+  const auc = estimate?.metrics.roc_auc;
+  return [
+    ...(findings.length === 0 ? [] : ["", markdownTable([FINDINGS_HEADER, ...findings]), ""]),
+    ...(performance?.notes ?? []).map((note) => `Note: ${note}.`),
+    ...(auc === undefined
+      ? []
+      : [
+          `If these customers react as those of the training did, the ROC AUC is ${auc.value.toFixed(3)} (${auc.low.toFixed(3)} – ${auc.high.toFixed(3)}): an estimate without outcomes.`,
+        ]),
+  ];
 }

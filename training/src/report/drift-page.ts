@@ -4,6 +4,7 @@ import type { ColumnFinding, Tier, Verdict } from "../drift/check.ts";
 import { DRIFT_TESTS } from "../drift/drift-tests.ts";
 import type { DriftResult } from "../drift/result.ts";
 import type { DrawnChart } from "./charts.ts";
+import { FINDINGS_HEADER, findingRows, METRICS_HEADER, metricsRow } from "./performance.ts";
 import { figure, renderPage, section } from "./shell.ts";
 import { table } from "./tables.ts";
 import { count, percent, pValue } from "./words.ts";
@@ -33,9 +34,51 @@ ${reasons.map((reason) => html`<p class="note">${reason}</p>`)}`;
   const main = html`${section("Probabilities", "What do the changes make of the predictions?", figures(true), [scoresTable(result)])}
 ${section("Columns", "Which have changed, and what does it do to the predictions? The most harmful first.", [], [columnsTable(columns)])}
 ${section("As they were and as they are", "Columns with a finding, and the most harmful of the others.", figures(false))}
+${performanceSection(result)}
 ${section("How to read this", "", [], [explanation(result)])}`;
   return renderPage(`${verdict}: drift check of ${count(rows)} customers`, header, main);
 }
+
+/** Nothing of a file: it has no outcomes. */
+function performanceSection({ performance }: DriftResult): Html {
+  if (performance === null) return NOTHING;
+  const { notes, history, slices } = performance;
+  const findings = findingRows(performance);
+  const tables = [
+    ...(findings.length === 0 ? [] : [wordTable("Findings", FINDINGS_HEADER, findings)]),
+    ...notes.map((note) => html`<p class="note">${note}.</p>`),
+    ...(history.length === 0
+      ? []
+      : [
+          wordTable(
+            "By week",
+            METRICS_HEADER,
+            history.map(({ from, rows, labelled, metrics }) => metricsRow(from, rows, labelled, metrics)),
+          ),
+        ]),
+    ...(slices.length === 0
+      ? []
+      : [
+          wordTable(
+            "By group",
+            METRICS_HEADER,
+            slices.map(({ column, level, rows, metrics }) => metricsRow(`${column}: ${level}`, rows, rows, metrics)),
+          ),
+        ]),
+  ];
+  return section("Outcomes", "How has the model done, where it is known, and do as many leave as should?", [], tables);
+}
+
+const wordTable = (caption: string, header: readonly string[], rows: readonly (readonly string[])[]): Html =>
+  table(
+    caption,
+    header,
+    rows.map(
+      ([first, ...rest]) =>
+        html`<tr><th scope="row">${first}</th>${rest.map((cell) => html`<td>${cell}</td>`)}</tr>
+`,
+    ),
+  );
 
 function scoresTable({ scores: { reference, current }, domain, rows }: DriftResult): Html {
   const row = (name: string, before: string, now: string): Html =>
