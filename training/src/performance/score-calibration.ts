@@ -20,20 +20,29 @@ const probabilityBy =
     1 / (1 + Math.exp(-(slope * logit(score) + intercept)));
 
 /**
- * The variance of a figure that comes from the calibration's error alone (delta method).
+ * By how much a figure changes with the calibration's error: by a standard deviation in each of two directions that are
+ * independent (Cholesky's of the covariance).
  *
  * @param figure Of the scores, given what each of them means
  */
-export function calibrationVariance(
+export function calibrationChanges(
   { slope, intercept, covariance: [a, b, c] }: CalibratedScores,
   figure: (probability: (score: number) => number) => number,
-): number {
+): readonly [number, number] {
   const at = (bySlope: number, byIntercept: number): number =>
     figure(probabilityBy({ slope: slope + bySlope, intercept: intercept + byIntercept }));
-  const [dSlope, dIntercept] = [Math.sqrt(a), Math.sqrt(c)];
-  if (dSlope === 0 || dIntercept === 0) return 0;
-  // Central differences over a standard deviation each way: the curve's own bend over that length is part of the answer.
-  const g0 = (at(dSlope, 0) - at(-dSlope, 0)) / (2 * dSlope);
-  const g1 = (at(0, dIntercept) - at(0, -dIntercept)) / (2 * dIntercept);
-  return g0 * g0 * a + 2 * g0 * g1 * b + g1 * g1 * c;
+  const change = (bySlope: number, byIntercept: number): number =>
+    (at(bySlope, byIntercept) - at(-bySlope, -byIntercept)) / 2;
+  if (a === 0) return [0, 0];
+  const root = Math.sqrt(a);
+  return [change(root, b / root), change(0, Math.sqrt(Math.max(0, c - (b * b) / a)))];
+}
+
+/** The variance of a figure that comes from the calibration's error alone. */
+export function calibrationVariance(
+  calibration: CalibratedScores,
+  figure: (probability: (score: number) => number) => number,
+): number {
+  const [one, other] = calibrationChanges(calibration, figure);
+  return one * one + other * other;
 }
