@@ -1,9 +1,9 @@
 /**
  * Whether as many have left so far as should have: the test that need not wait for the horizon.
  *
- *     expected = Σ P(churn) · Γ(age)        observed = those seen to have left
+ *     expected = Σ P(churn) · Γ(days since)  observed = those seen to have left
  *
- * Γ is how many of a horizon's churners have gone by an age, by the mature predictions of the store, apart for low,
+ * Γ is how many of a horizon's churners have gone by a day, by the mature predictions of the store, apart for low,
  * middle and high scores, since who is likelier to leave may leave sooner.
  */
 import { chiSquareUpperTail } from "../statistics/gamma.ts";
@@ -154,7 +154,7 @@ function shareUpTo(sorted: Float64Array, at: number): number {
   return low / sorted.length;
 }
 
-/** What is expected is a mean over the curve's churners (of the promised departures at an age not below theirs): its variance. */
+/** What is expected is a mean over the curve's churners (of the promised departures at least as long ago as theirs took): its variance. */
 function curveVariance(
   days: Float64Array,
   probabilities: Float64Array,
@@ -162,7 +162,7 @@ function curveVariance(
   weights: Float64Array,
   members: Uint32Array,
 ): number {
-  const promised = new Float64Array(days.length + 1); // by the last churner whose departure is not beyond a row's age
+  const promised = new Float64Array(days.length + 1); // by the last churner whose departure is not later than a row has had time for
   for (const row of members) {
     promised[Math.round(shareUpTo(days, ages[row]) * days.length)] += weights[row] * probabilities[row];
   }
