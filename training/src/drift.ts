@@ -103,7 +103,7 @@ async function openCurrent({ manifest }: ModelFiles, options: DriftOptions): Pro
   const reader = await openPredictions(current, "--current");
   const name = describeStore(current);
   const now = options.now();
-  const plan = (time: TimeWindow, level: number): PlannedWindow => ({
+  const toCheck = (time: TimeWindow, level: number): PlannedWindow => ({
     time,
     level,
     source: openWindow(name, reader, time, manifest),
@@ -114,8 +114,8 @@ async function openCurrent({ manifest }: ModelFiles, options: DriftOptions): Pro
     name,
     windows:
       since !== undefined
-        ? [plan({ from: end - since * DAY_MS, to: end }, wholeLevel)]
-        : scales.map((days) => plan(lastWindow(days, end), checkLevel(falseAlarmsPerYear, days, scales.length))),
+        ? [toCheck({ from: end - since * DAY_MS, to: end }, wholeLevel)]
+        : scales.map((days) => toCheck(lastWindow(days, end), checkLevel(falseAlarmsPerYear, days, scales.length))),
     performance: (reference) =>
       checkPerformance(reader, manifest, reference, { falseAlarmsPerYear, everyDays, graceDays, now }),
     close: () => reader.close(),
