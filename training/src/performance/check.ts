@@ -118,7 +118,9 @@ export async function checkPerformance(
 
   function earlyWindow(predictions: readonly JudgedPrediction[], window: TimeWindow, level: number): EarlyWindow {
     const judged = judgedWindow(predictions, window.to);
-    const { weights, basis, controls } = controlWeights(judged);
+    const { weights: everybody, basis, controls } = controlWeights(judged);
+    // Who was contacted is known with his outcome, so among the young only of those who left: below the threshold nobody is.
+    const weights = basis === "untouched" ? everybody : Float64Array.from(judged.decisions, (decision) => 1 - decision);
     const floor = DEFAULT_PERFORMANCE_FLOORS.observedExpected;
     const tested = curves && testEarly(judged, weights, curves, calibrated, floor);
     const [finding = null] = tested === undefined ? [] : judgeTests([tested.test], level);
