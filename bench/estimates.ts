@@ -192,11 +192,6 @@ function report(): void {
     const windows = sum((tally) => tally.windows);
     checks.push(
       atLeast(`${size} rows: AUC within the interval`, sum((tally) => tally.covered) / windows, 0.9, 3),
-      ...of
-        .filter(({ kind }) => kind.isFair)
-        .map(({ kind, tally }) =>
-          atLeast(`${size} rows, ${kind.name}: AUC within the interval`, tally.covered / tally.windows, 0.9, 3),
-        ),
       atMost(`${size} rows: mean half-width`, sum((tally) => tally.halfWidth) / windows, halfWidth, 4),
       atMost(
         `${size} rows: windows without an estimate`,
