@@ -19,7 +19,7 @@ import { quantile } from "../training/src/evaluation/metrics.ts";
 import { checkPerformance } from "../training/src/performance/check.ts";
 import { Random } from "../training/src/random.ts";
 import { markdownTable } from "../training/src/report/text.ts";
-import type { JudgedPrediction, JudgedQuery, PredictionReader } from "../training/src/store/prediction-reader.ts";
+import type { JudgedPrediction, JudgedQuery, JudgedReader } from "../training/src/store/prediction-reader.ts";
 import { churn } from "./command.ts";
 import { type Pool, readPool } from "./drift-pool.ts";
 import { atMost, type Check, checkTable, describeMachine, writeSection } from "./results.ts";
@@ -53,7 +53,7 @@ interface Detection {
 }
 
 /** A service's predictions in memory, with what is known of them on a day. */
-class SimulatedReader implements PredictionReader {
+class SimulatedReader implements JudgedReader {
   readonly #predictions: readonly JudgedPrediction[]; // by time
   readonly #churns: readonly (number | null)[]; // when each customer leaves, if he does within the horizon
   now = 0;
@@ -88,8 +88,10 @@ class SimulatedReader implements PredictionReader {
 
   async *judged({ from, to, periodMs }: JudgedQuery): AsyncGenerator<readonly JudgedPrediction[]> {
     const batch: JudgedPrediction[] = [];
-    for (const [i, one] of this.#predictions.entries()) {
-      if (one.since < from || one.since >= to || one.since > this.now) continue;
+    const until = Math.min(to, this.now);
+    for (let i = firstFrom(this.#predictions, from); i < this.#predictions.length; i++) {
+      const one = this.#predictions[i];
+      if (one.since >= until) break;
       const churnedAt = this.#churns[i];
       const isSeen = churnedAt !== null && churnedAt <= this.now;
       const isOver = one.since + horizonDays * DAY_MS <= this.now;
@@ -102,13 +104,17 @@ class SimulatedReader implements PredictionReader {
     }
     yield batch;
   }
+}
 
-  async *latest(): AsyncGenerator<never> {}
-  async checkVersion(): Promise<void> {}
-  async close(): Promise<void> {}
-  async countAfter(): Promise<number> {
-    return 0;
+/** The place of the first at a time or later. @param predictions By time */
+function firstFrom(predictions: readonly JudgedPrediction[], time: number): number {
+  let [low, high] = [0, predictions.length];
+  while (low < high) {
+    const middle = (low + high) >> 1;
+    if (predictions[middle].since < time) low = middle + 1;
+    else high = middle;
   }
+  return low;
 }
 
 async function detect(pools: readonly [Pool, Pool], seed: number): Promise<Detection> {

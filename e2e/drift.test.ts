@@ -13,7 +13,7 @@ import { churn } from "../bench/command.ts";
 import { customerRequests } from "../bench/customer-requests.ts";
 import { MIGRATIONS, MIGRATIONS_TABLE, Model, RequestReader } from "../contract/src/index.ts";
 import { killServices, ROOT, startService } from "../serving/test/service-process.ts";
-import type { DriftResult } from "../training/src/drift/result.ts";
+import type { DriftResult } from "../training/src/drift-result.ts";
 import { DAY_MS } from "../training/src/drift/windows.ts";
 import { Random } from "../training/src/random.ts";
 import { isPostgresMissing, type PostgresServer, postgresSkip, startPostgres } from "./postgres-server.ts";

@@ -14,9 +14,9 @@ import { type CustomerSource, openFile, openWindow } from "./drift/customer-sour
 import { findRowFaults } from "./drift/data-quality.ts";
 import { DEFAULT_FLOORS } from "./drift/harm.ts";
 import { type DriftReference, decodeReference } from "./drift/reference.ts";
-import type { CheckedWindow, DriftResult, WindowSummary } from "./drift/result.ts";
 import { type DriftWindow, WindowCounter } from "./drift/window.ts";
 import { DAY_MS, lastWindow, scalesFor } from "./drift/windows.ts";
+import type { CheckedWindow, DriftResult, WindowSummary } from "./drift-result.ts";
 import { checkPerformance } from "./performance/check.ts";
 import { estimatePerformance } from "./performance/estimate.ts";
 import type { PerformanceResult } from "./performance/result.ts";

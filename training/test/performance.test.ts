@@ -1,14 +1,19 @@
 import assert from "node:assert/strict";
 import { DatabaseSync } from "node:sqlite";
 import { describe, test } from "node:test";
-import { JUDGED_PREDICTIONS, type JudgedPredictionRow, MIGRATIONS } from "@churn/contract";
-import { type DepartureCurves, departureCurves, testEarly } from "../src/performance/early.ts";
+import { fileURLToPath } from "node:url";
+import { JUDGED_PREDICTIONS, type JudgedPredictionRow, MIGRATIONS, readModelDirectory } from "@churn/contract";
+import { decodeReference } from "../src/drift/reference.ts";
+import { checkPerformance } from "../src/performance/check.ts";
+import { type DepartureCurves, departureCurves } from "../src/performance/departure-curves.ts";
+import { testEarly } from "../src/performance/early.ts";
 import { judgeTests } from "../src/performance/finding.ts";
 import { controlWeights, type JudgedWindow, UNKNOWN } from "../src/performance/judged-window.ts";
 import { labelledScores, testOutcomes } from "../src/performance/mature.ts";
 import { calibratedScores } from "../src/performance/score-calibration.ts";
 import { Random } from "../src/random.ts";
 import { weightedAuc } from "../src/statistics/auc.ts";
+import type { JudgedPrediction, JudgedReader } from "../src/store/prediction-reader.ts";
 
 const HORIZON = 30;
 const CALIBRATION = calibratedScores({ slope: 1, intercept: 0, covariance: [1e-4, 0, 1e-4] });
@@ -137,6 +142,82 @@ describe("mature outcomes", () => {
     const all = { ...window, contacted: window.decisions.slice() };
     assert.equal(controlWeights(all).basis, "tooFew");
     assert.equal(controlWeights(window).basis, "untouched");
+  });
+});
+
+describe("the check of a store's outcomes", () => {
+  const DAY = 86_400_000;
+  const [PER_DAY, DAYS, GRACE] = [1000, 80, 1];
+  const directory = fileURLToPath(new URL("../../models/best_model", import.meta.url));
+  const files = readModelDirectory(directory);
+  const { slices: _, ...dataset } = files.manifest.dataset; // predictions here have no customers to group
+  const manifest = { ...files.manifest, dataset };
+  const reference = decodeReference(files.reference as Uint8Array, manifest, directory);
+  const { sample } = reference;
+  const start = Date.UTC(2026, 0, 1);
+  const end = start + DAYS * DAY;
+
+  /** A service of customers as the training held out, unless somebody contacts them, which keeps half of those who would have left. */
+  function service(contact: (random: Random) => boolean): JudgedReader {
+    const random = new Random(21);
+    const all = Array.from({ length: DAYS * PER_DAY }, (_, i): JudgedPrediction => {
+      const since = start + (i / PER_DAY) * DAY;
+      const customer = random.integer(sample.scores.length);
+      const score = sample.scores[customer];
+      const decision = score >= manifest.threshold.value ? 1 : 0;
+      const isContacted = decision === 1 && contact(random);
+      const leaves = sample.labels[customer] === 1 && !(isContacted && random.uniform() < 0.5);
+      const churnedAt = leaves ? since + random.uniform() * HORIZON * DAY : null;
+      const isSeen = churnedAt !== null && churnedAt <= end;
+      const stayed = churnedAt === null && since + HORIZON * DAY <= end ? 0 : null;
+      return {
+        period: 0,
+        since,
+        features: null,
+        score,
+        decision,
+        model_sha256: manifest.contentSha256,
+        churned_at: isSeen ? churnedAt : null,
+        stayed,
+        contacted: isSeen || stayed !== null ? (isContacted ? 1 : 0) : null,
+      };
+    });
+    return {
+      async *judged({ from, to, periodMs }) {
+        yield all
+          .filter(({ since }) => from <= since && since < to)
+          .map((one) => ({ ...one, period: Math.floor((one.since - from) / periodMs) }));
+      },
+    };
+  }
+
+  const check = (reader: JudgedReader) =>
+    checkPerformance(reader, manifest, reference, {
+      falseAlarmsPerYear: 1,
+      everyDays: 1,
+      graceDays: GRACE,
+      now: new Date(end),
+    });
+
+  test("finds nothing while all is as the model says; young predictions are looked at a third and half of the horizon back", async () => {
+    const { reasons, early, mature } = await check(service(() => false));
+    assert.deepEqual(reasons, []);
+    assert.deepEqual(
+      early.map(({ days, rows, finding }) => [days, rows, finding !== null]),
+      [
+        [10, 10 * PER_DAY, true],
+        [15, 15 * PER_DAY, true],
+      ],
+    );
+    assert.ok(mature.every(({ basis, findings }) => basis === "untouched" && findings.length > 0));
+  });
+
+  test("takes no customer who was contacted for one who stayed by himself", async () => {
+    const { reasons, early, mature, notes } = await check(service((random) => random.uniform() < 0.9));
+    assert.deepEqual(reasons, []);
+    assert.ok([...early, ...mature].every(({ basis }) => basis !== "untouched"));
+    assert.ok(early.every(({ finding }) => finding !== null));
+    assert.ok(notes.some((note) => note.includes("those above the threshold who were not stand for them")));
   });
 });
 

@@ -1,8 +1,8 @@
 /** `churn drift`: whether customers still are as those that a model was made from. */
 import { Command, InvalidArgumentError, Option } from "commander";
 import { FULL_POWER_ROWS, type Verdict } from "../drift/check.ts";
-import type { DriftResult } from "../drift/result.ts";
 import { checkDrift } from "../drift.ts";
+import type { DriftResult } from "../drift-result.ts";
 import { HEADLINES } from "../report/drift-page.ts";
 import { FINDINGS_HEADER, findingRows } from "../report/performance.ts";
 import { extraColumnsNote, markdownTable } from "../report/text.ts";

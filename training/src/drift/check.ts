@@ -19,12 +19,10 @@ import { DRIFT_TESTS, type DriftTestName, LEAST_ROWS } from "./drift-tests.ts";
 import { type EffectSizes, effectSizes } from "./effect-sizes.ts";
 import { type ColumnHarm, columnHarm, type HarmFloors } from "./harm.ts";
 import { type DriftReference, type ScoreFacts, type ScoreReference, scoreFacts } from "./reference.ts";
+import { type Tier, tierOf } from "./tier.ts";
 import type { DriftWindow, WindowColumn } from "./window.ts";
 
 export type Verdict = "ok" | "drift" | "dataQuality" | "notEnoughData";
-
-/** `untested` says that there were too few rows for the test. */
-export type Tier = "alarm" | "shifted" | "note" | "stable" | "untested";
 
 export interface MeasureSettings {
   /** The model's. */
@@ -91,7 +89,6 @@ export interface DriftCheck {
 
 /** With fewer a change at the floors may go unseen. */
 export const FULL_POWER_ROWS = 2200;
-const NOTE_LEVEL = 0.05;
 
 const SCORES = Symbol("scores");
 const DOMAIN = Symbol("domain");
@@ -152,25 +149,20 @@ export function judgeWindow(measurement: WindowMeasurement, { level, floors }: J
     family.flatMap(({ subject: own, test, statistic, pValue, adjustedPValue }) =>
       own === subject && pValue !== undefined ? [{ test, statistic, pValue, adjustedPValue }] : [],
     );
-  const tierOf = (tests: readonly TestResult[], isHarmful: boolean): Tier => {
-    if (tests.length === 0) return "untested";
-    if (tests.some(({ adjustedPValue }) => adjustedPValue <= level)) return isHarmful ? "alarm" : "shifted";
-    return tests.some(({ pValue }) => pValue < NOTE_LEVEL) ? "note" : "stable";
-  };
   const columnFloor = floors.column * scores.reference.standardDeviation;
   const columns = measurement.columns
     .map((one): ColumnFinding => {
       const tests = testsOf(one.column);
-      return { ...one, tier: tierOf(tests, one.harm.size >= columnFloor), tests };
+      return { ...one, tier: tierOf(tests, one.harm.size >= columnFloor, level), tests };
     })
     .sort((a, b) => b.harm.size - a.harm.size);
   const [scoreTest] = testsOf(SCORES);
   const scoreHarms = findScoreHarms(scores, scoreTest?.statistic ?? 0, floors);
-  const scoreTier = tierOf(testsOf(SCORES), scoreHarms.length > 0);
+  const scoreTier = tierOf(testsOf(SCORES), scoreHarms.length > 0, level);
   const [domainTest] = testsOf(DOMAIN);
   // It is there for what no column shows; where one does, what the model makes of that column says what it matters.
   const isHidden = columns.every(({ tier }) => tier !== "shifted" && tier !== "alarm");
-  const domainTier = tierOf(testsOf(DOMAIN), isHidden && domainTest?.statistic >= floors.domain);
+  const domainTier = tierOf(testsOf(DOMAIN), isHidden && domainTest?.statistic >= floors.domain, level);
   const alarms = [
     ...columns.filter(({ tier }) => tier === "alarm").map(columnSentence),
     ...(scoreTier === "alarm" ? scoreHarms : []),

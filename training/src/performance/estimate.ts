@@ -15,7 +15,7 @@ import type { DriftReference, ReferenceSample, ScoreCalibration } from "../drift
 import type { DriftWindow } from "../drift/window.ts";
 import { contactValues } from "../evaluation/economics.ts";
 import { descendingOrder } from "../radix-sort.ts";
-import { withInterval } from "./mature.ts";
+import { withInterval } from "../statistics/estimate.ts";
 import { type CalibratedScores, calibratedScores, calibrationVariance } from "./score-calibration.ts";
 
 export interface PerformanceEstimate {

@@ -1,6 +1,6 @@
 /** How a figure of the outcomes is judged: as drift is, in tiers. */
 import type { Metric } from "@churn/contract";
-import type { Tier } from "../drift/check.ts";
+import { type Tier, tierOf } from "../drift/tier.ts";
 import { holmAdjust } from "../statistics/holm.ts";
 
 export type PerformanceMetric =
@@ -38,8 +38,6 @@ export const DEFAULT_PERFORMANCE_FLOORS: PerformanceFloors = {
   observedExpected: 0.1,
 };
 
-const NOTE_LEVEL = 0.05;
-
 /** A figure before it is judged. */
 export interface PerformanceTest extends Omit<PerformanceFinding, "tier" | "adjustedPValue"> {
   /** Whether the change is as large as a floor. */
@@ -51,12 +49,7 @@ export function judgeTests(tests: readonly PerformanceTest[], level: number): Pe
   const adjusted = holmAdjust(tests.map(({ pValue }) => pValue));
   return tests.map(({ isHarmful, ...test }, i) => ({
     ...test,
-    tier: tierOf(test.pValue, adjusted[i], isHarmful, level),
+    tier: tierOf([{ pValue: test.pValue, adjustedPValue: adjusted[i] }], isHarmful, level),
     adjustedPValue: adjusted[i],
   }));
-}
-
-function tierOf(pValue: number, adjustedPValue: number, isHarmful: boolean, level: number): Tier {
-  if (adjustedPValue <= level) return isHarmful ? "alarm" : "shifted";
-  return pValue < NOTE_LEVEL ? "note" : "stable";
 }

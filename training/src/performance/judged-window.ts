@@ -21,18 +21,58 @@ export const UNKNOWN = 2;
 
 /** @param asOf Epoch ms; what was seen later is not known yet. */
 export function judgedWindow(predictions: readonly JudgedPrediction[], asOf: number): JudgedWindow {
-  const churnedBy = ({ churned_at }: JudgedPrediction): boolean => churned_at !== null && churned_at <= asOf;
-  return {
-    rows: predictions.length,
-    scores: Float64Array.from(predictions, ({ score }) => score),
-    decisions: Uint8Array.from(predictions, ({ decision }) => decision),
-    labels: Uint8Array.from(predictions, (one) => (churnedBy(one) ? 1 : (one.stayed ?? UNKNOWN))),
-    ages: Float64Array.from(predictions, ({ since }) => Math.max(0, asOf - since) / DAY_MS),
-    departures: Float64Array.from(predictions, (one) =>
-      churnedBy(one) ? Math.max(0, (one.churned_at as number) - one.since) / DAY_MS : Number.POSITIVE_INFINITY,
-    ),
-    contacted: Uint8Array.from(predictions, ({ contacted }) => contacted ?? UNKNOWN),
+  const rows = predictions.length;
+  const window = {
+    rows,
+    scores: new Float64Array(rows),
+    decisions: new Uint8Array(rows),
+    labels: new Uint8Array(rows),
+    ages: new Float64Array(rows),
+    departures: new Float64Array(rows).fill(Number.POSITIVE_INFINITY),
+    contacted: new Uint8Array(rows),
   };
+  for (const [row, { since, score, decision, churned_at, stayed, contacted }] of predictions.entries()) {
+    const hasLeft = churned_at !== null && churned_at <= asOf;
+    window.scores[row] = score;
+    window.decisions[row] = decision;
+    window.labels[row] = hasLeft ? 1 : (stayed ?? UNKNOWN);
+    window.ages[row] = Math.max(0, asOf - since) / DAY_MS;
+    if (hasLeft) window.departures[row] = Math.max(0, churned_at - since) / DAY_MS;
+    window.contacted[row] = contacted ?? UNKNOWN;
+  }
+  return window;
+}
+
+/** One window of several, in their order. */
+export function joinWindows(windows: readonly JudgedWindow[]): JudgedWindow {
+  const rows = windows.reduce((sum, window) => sum + window.rows, 0);
+  const floats = (pick: (window: JudgedWindow) => Float64Array): Float64Array => {
+    const all = new Float64Array(rows);
+    fill(all, windows.map(pick));
+    return all;
+  };
+  const bytes = (pick: (window: JudgedWindow) => Uint8Array): Uint8Array => {
+    const all = new Uint8Array(rows);
+    fill(all, windows.map(pick));
+    return all;
+  };
+  return {
+    rows,
+    scores: floats(({ scores }) => scores),
+    decisions: bytes(({ decisions }) => decisions),
+    labels: bytes(({ labels }) => labels),
+    ages: floats(({ ages }) => ages),
+    departures: floats(({ departures }) => departures),
+    contacted: bytes(({ contacted }) => contacted),
+  };
+}
+
+function fill<T extends Float64Array | Uint8Array>(all: T, parts: readonly T[]): void {
+  let start = 0;
+  for (const part of parts) {
+    all.set(part, start);
+    start += part.length;
+  }
 }
 
 /** How the customers stand for all: who was acted on would perhaps have left. */
@@ -40,7 +80,7 @@ export interface ControlWeights {
   readonly weights: Float64Array;
   /**
    * `untouched`: nobody says of any customer that he was contacted. `control`: those who were not stand for all of the same decision.
-   * `tooFew`: too few were left alone for that, so all count as they are.
+   * `tooFew`: too few were left alone for that; all count as they are, and nothing can be concluded.
    */
   readonly basis: "untouched" | "control" | "tooFew";
   /** Customers above the threshold who were left alone. */

@@ -4,21 +4,21 @@
  * Only mature predictions count. A customer who left early is known at once and one who stayed is not, so that among all
  * that is known so far too many have left.
  */
-import type { Economics, Metrics } from "@churn/contract";
+import type { Economics, Metric, Metrics } from "@churn/contract";
 import { take } from "../data/training-set.ts";
 import { contactValues } from "../evaluation/economics.ts";
 import { logLossOf } from "../evaluation/metrics.ts";
-import { type Estimate, weightedAuc, weightedMean } from "../statistics/auc.ts";
+import { weightedAuc } from "../statistics/auc.ts";
+import { type Estimate, weightedMean, withInterval, Z95 } from "../statistics/estimate.ts";
 import { normalUpperTail } from "../statistics/gamma.ts";
 import type { PerformanceFloors, PerformanceTest } from "./finding.ts";
 import type { JudgedWindow } from "./judged-window.ts";
+import { observedTest } from "./observed-expected.ts";
 import { type CalibratedScores, calibrationVariance } from "./score-calibration.ts";
 
 /** With fewer customers, or fewer of either kind, nothing is tested. */
 export const LEAST_LABELLED = 200;
 export const LEAST_OF_A_KIND = 20;
-
-const Z95 = 1.959963984540054;
 
 /** Customers with an outcome. */
 export interface LabelledScores {
@@ -69,6 +69,13 @@ export function measureOutcomes(
   };
 }
 
+/** With their intervals; none where too few outcomes are known. */
+export function metricsOf(labelled: LabelledScores, economics: Economics | undefined): Record<string, Metric> {
+  if (!areEnough(labelled)) return {};
+  const measured = Object.entries(measureOutcomes(labelled, economics));
+  return Object.fromEntries(measured.map(([name, estimate]) => [name, withInterval(estimate)]));
+}
+
 /** @param reference Figures of the held-out customers. */
 export function testOutcomes(
   labelled: LabelledScores,
@@ -112,14 +119,6 @@ export function testOutcomes(
   }
 }
 
-export function withInterval({ value, standardError }: Estimate): {
-  readonly value: number;
-  readonly low: number;
-  readonly high: number;
-} {
-  return { value, low: value - Z95 * standardError, high: value + Z95 * standardError };
-}
-
 /** Whether as many have left as their probabilities say, which is what all that is decided by them rests on. */
 function testObserved(
   { scores, labels, weights }: LabelledScores,
@@ -139,26 +138,4 @@ function testObserved(
     variance: variance + calibrationVariance(calibration, (probability) => sum(scores.map(probability))),
     floor,
   });
-}
-
-/** @param variance Of observed − expected. */
-export function observedTest({
-  observed,
-  expected,
-  variance,
-  floor,
-}: {
-  readonly observed: number;
-  readonly expected: number;
-  readonly variance: number;
-  readonly floor: number;
-}): PerformanceTest {
-  const error = Math.sqrt(variance);
-  return {
-    metric: "observed_expected",
-    ...withInterval({ value: observed / expected, standardError: error / expected }),
-    reference: 1,
-    pValue: Math.min(1, 2 * normalUpperTail(Math.abs(observed - expected) / error)),
-    isHarmful: Math.abs(observed / expected - 1) >= floor,
-  };
 }

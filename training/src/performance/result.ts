@@ -20,7 +20,7 @@ interface CheckedPredictions {
 export interface MatureWindow extends CheckedPredictions {
   /** Of those that count, whose outcome is known. */
   readonly labelled: number;
-  /** Empty when there are too few. */
+  /** Empty when there are too few, or too few who were left alone. */
   readonly findings: readonly PerformanceFinding[];
 }
 

@@ -2,8 +2,8 @@
 import { BinCounter } from "../drift/bin-counter.ts";
 import type { ColumnReference, NumberReference } from "../drift/column-reference.ts";
 import { total } from "../drift/column-reference.ts";
-import type { CheckedWindow } from "../drift/result.ts";
 import type { WindowColumn } from "../drift/window.ts";
+import type { CheckedWindow } from "../drift-result.ts";
 import type { Curve } from "../evaluation/curves.ts";
 import type { DrawnChart } from "./charts.ts";
 import type { Chart } from "./content.ts";

@@ -1,8 +1,9 @@
 /** The report of a drift check: the verdict in a sentence, and what it rests on. */
 import { type Html, html, NOTHING } from "@churn/contract";
-import type { ColumnFinding, Tier, Verdict } from "../drift/check.ts";
+import type { ColumnFinding, Verdict } from "../drift/check.ts";
 import { DRIFT_TESTS } from "../drift/drift-tests.ts";
-import type { DriftResult } from "../drift/result.ts";
+import type { Tier } from "../drift/tier.ts";
+import type { DriftResult } from "../drift-result.ts";
 import type { DrawnChart } from "./charts.ts";
 import { FINDINGS_HEADER, findingRows, METRICS_HEADER, metricsRow } from "./performance.ts";
 import { figure, renderPage, section } from "./shell.ts";

@@ -1,10 +1,6 @@
 /** The area under the ROC curve of weighted rows, and its standard error by DeLong's method. */
 import { descendingOrder } from "../radix-sort.ts";
-
-export interface Estimate {
-  readonly value: number;
-  readonly standardError: number;
-}
+import type { Estimate } from "./estimate.ts";
 
 /**
  * @param labels 1 is churn. @param weights At least 0; how many rows each stands for.
@@ -74,17 +70,4 @@ function placementsOf(
     stayersAbove += stayersTied;
   }
   return placements;
-}
-
-/** The weighted mean of values and its standard error. */
-export function weightedMean(values: Float64Array, weights: Float64Array): Estimate {
-  let [sum, total] = [0, 0];
-  for (let i = 0; i < values.length; i++) {
-    sum += weights[i] * values[i];
-    total += weights[i];
-  }
-  const value = sum / total;
-  let squares = 0;
-  for (let i = 0; i < values.length; i++) squares += (weights[i] * (values[i] - value)) ** 2;
-  return { value, standardError: Math.sqrt(squares) / total };
 }

@@ -67,13 +67,17 @@ export function checkVersion(version: number): void {
 /** For the fault that clocks make. @param $1 now, in epoch ms */
 export const FUTURE = "SELECT count(*) AS rows FROM predictions WHERE predicted_at > CAST($1 AS BIGINT)";
 
-export interface PredictionReader {
+/** What the check of outcomes needs of a store. */
+export interface JudgedReader {
+  /** @throws CHURN_ERR_STORE_FAILED */
+  judged(query: JudgedQuery): AsyncGenerator<readonly JudgedPrediction[]>;
+}
+
+export interface PredictionReader extends JudgedReader {
   /** @throws CHURN_ERR_STORE_VERSION for a store of another version; CHURN_ERR_STORE_FAILED */
   checkVersion(): Promise<void>;
   /** The last prediction of each customer of a window. @throws CHURN_ERR_STORE_FAILED */
   latest(window: TimeWindow): AsyncGenerator<StoredBatch>;
-  /** @throws CHURN_ERR_STORE_FAILED */
-  judged(query: JudgedQuery): AsyncGenerator<readonly JudgedPrediction[]>;
   /** Predictions of a time that is still to come. @throws CHURN_ERR_STORE_FAILED */
   countAfter(now: number): Promise<number>;
   close(): Promise<void>;

@@ -1,10 +1,10 @@
 /** What comes of a drift check. */
 
-import type { PerformanceEstimate } from "../performance/estimate.ts";
-import type { PerformanceResult } from "../performance/result.ts";
-import type { DriftCheck, Verdict } from "./check.ts";
-import type { DriftReference } from "./reference.ts";
-import type { DriftWindow } from "./window.ts";
+import type { DriftCheck, Verdict } from "./drift/check.ts";
+import type { DriftReference } from "./drift/reference.ts";
+import type { DriftWindow } from "./drift/window.ts";
+import type { PerformanceEstimate } from "./performance/estimate.ts";
+import type { PerformanceResult } from "./performance/result.ts";
 
 /** One of the windows that were checked. */
 export interface WindowSummary {
