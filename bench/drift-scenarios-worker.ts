@@ -1,7 +1,7 @@
 /** A thread of the scenario bench: customers of one seed, month and scenario, and what a check says of them. */
 import { join } from "node:path";
 import { parentPort, threadId, workerData } from "node:worker_threads";
-import { Model, REFERENCE_FILE, readModelDirectory, type Table } from "../contract/src/index.ts";
+import { Model, REFERENCE_FILE, readModelDirectory } from "../contract/src/index.ts";
 import type { ScenarioName } from "../training/src/customers/scenarios.ts";
 import { openCustomers } from "../training/src/data/reader.ts";
 import { findData } from "../training/src/data/source.ts";
@@ -12,6 +12,7 @@ import { decodeReference } from "../training/src/drift/reference.ts";
 import { WindowCounter } from "../training/src/drift/window.ts";
 import { generate } from "../training/src/generate.ts";
 import { createLogger } from "../training/src/logger.ts";
+import { applyChange, TABLE_CHANGES } from "./table-changes.ts";
 
 export interface ScenarioInput {
   readonly model: string;
@@ -23,8 +24,8 @@ export interface ScenarioTask {
   readonly month: number;
   readonly seed: number;
   readonly rows: number;
-  /** A column whose values are multiplied. */
-  readonly factor?: { readonly column: string; readonly by: number };
+  /** One of `TABLE_CHANGES`. */
+  readonly change?: string | undefined;
 }
 
 const { model: directory, folder }: ScenarioInput = workerData;
@@ -42,21 +43,17 @@ parentPort?.on("message", (task: ScenarioTask) => {
 });
 
 /** Like `churn drift`, but for rows of a time that is still to come: months of the made-up world are. */
-async function check({ scenario, month, seed, rows, factor }: ScenarioTask): Promise<DriftCheck> {
+async function check({ scenario, month, seed, rows, change }: ScenarioTask): Promise<DriftCheck> {
   await generate({ out: path, rows, seed, month, scenario, from: month, withTruth: false, nJobs: 1 }, log, () => {});
   const reader = await openCustomers(findData(path), dataset, { labelled: false });
   const counter = new WindowCounter(model, reference, seed);
   for await (const table of reader.tables()) {
-    if (factor !== undefined) multiply(table, factor);
-    counter.add(table);
+    const columns = new Map(table.columns);
+    if (change !== undefined) applyChange(columns, TABLE_CHANGES[change], seed);
+    counter.add({ rows: table.rows, columns });
   }
   reader.close();
   const isNullable = (name: string): boolean => dataset.columns[name].nullable === true;
   const measurement = measureWindow(reference, counter.finish(), { threshold: threshold.value, isNullable, seed });
   return judgeWindow(measurement, { level: LEVEL, floors: DEFAULT_FLOORS });
-}
-
-function multiply({ columns }: Table, { column, by }: NonNullable<ScenarioTask["factor"]>): void {
-  const values = columns.get(column) as Float64Array;
-  for (let row = 0; row < values.length; row++) values[row] = Math.round(100 * by * values[row]) / 100;
 }

@@ -17,6 +17,7 @@ import { markdownTable } from "../training/src/report/text.ts";
 import { WorkerPool } from "../training/src/worker-pool.ts";
 import type { ScenarioInput, ScenarioTask } from "./drift-scenarios-worker.ts";
 import { atLeast, atMost, type Check, checkTable, describeMachine, writeSection } from "./results.ts";
+import { TABLE_CHANGES, type TableChange } from "./table-changes.ts";
 
 const MODEL = fileURLToPath(new URL("../models/best_model", import.meta.url));
 const THREADS = 2;
@@ -28,7 +29,7 @@ interface Case {
   /** One month per seed, or all of 1 to 24. */
   readonly seeds: number;
   readonly months?: readonly number[];
-  readonly factor?: ScenarioTask["factor"];
+  readonly change?: string;
   readonly must?: (shares: Shares, answers: readonly DriftCheck[]) => readonly Check[];
 }
 
@@ -37,6 +38,8 @@ interface Shares {
   readonly checks: number;
   readonly drift: number;
   readonly dataQuality: number;
+  /** The fault that was made, in its column and by its kind. */
+  readonly named: number;
   readonly shifted: number;
   readonly noted: number;
 }
@@ -44,7 +47,6 @@ interface Shares {
 /** The scenario's first month: it is none of the model's, and the season is another. */
 const MONTH = 1;
 const LARGE = [5_000, 100_000] as const;
-const charges = (by: number) => ({ column: "monthly_charges", by });
 const isMostly = (what: keyof Shares, least: number) => (shares: Shares) => [
   atLeast(what, shares[what] as number, least, 3),
 ];
@@ -69,7 +71,7 @@ const CASES: readonly Case[] = [
     rows: 100_000,
     seeds: 200,
     months: [0],
-    factor: charges(1.005),
+    change: "charges +0.5 %",
     must: (shares) => [...isMostly("noted", 0.8)(shares), ...isNever("drift")(shares)],
   },
   {
@@ -78,7 +80,7 @@ const CASES: readonly Case[] = [
     rows: 100_000,
     seeds: 100,
     months: [0],
-    factor: charges(1.02),
+    change: "charges +2 %",
     must: (shares) => [...isMostly("shifted", 0.95)(shares), ...isNever("drift")(shares)],
   },
   ...LARGE.flatMap((rows) =>
@@ -95,7 +97,23 @@ const CASES: readonly Case[] = [
   { name: "marketing-mix", scenario: "marketing-mix", rows: 5_000, seeds: 100, must: isNever("dataQuality") },
   { name: "marketing-mix", scenario: "marketing-mix", rows: 100_000, seeds: 30, must: isNever("dataQuality") },
   { name: "competitor-offer", scenario: "competitor-offer", rows: 5_000, seeds: 100, must: isNever("dataQuality") },
-  { name: "unit-bug", scenario: "unit-bug", rows: 2_000, seeds: 100, must: isMostly("dataQuality", 0.99) },
+  ...(["price-increase", "service-outage", "new-segment"] as const).map(
+    (scenario): Case => ({ name: scenario, scenario, rows: 2_000, seeds: 1_000, must: isNever("dataQuality") }),
+  ),
+  { name: "unit-bug", scenario: "unit-bug", rows: 2_000, seeds: 200, must: isMostly("dataQuality", 0.99) },
+  ...Object.entries(TABLE_CHANGES)
+    .filter(([, { fault }]) => fault !== undefined)
+    .map(
+      ([name]): Case => ({
+        name,
+        scenario: "stable",
+        rows: 2_000,
+        seeds: 200,
+        months: [0],
+        change: name,
+        must: isMostly("named", 0.99),
+      }),
+    ),
 ];
 
 const { values: options } = parseArgs({
@@ -104,7 +122,7 @@ const { values: options } = parseArgs({
 const SHARE = Number(options.share);
 if (!(SHARE > 0 && SHARE <= 1)) throw new Error(`--share: expected a number in (0, 1], got ${options.share}`);
 
-function sharesOf(answers: readonly DriftCheck[]): Shares {
+function sharesOf(answers: readonly DriftCheck[], change: TableChange | undefined): Shares {
   const share = (holds: (answer: DriftCheck) => boolean): number => answers.filter(holds).length / answers.length;
   const has = (tiers: readonly string[]) => (answer: DriftCheck) =>
     [...answer.columns, answer.scores, answer.domain].some(({ tier }) => tiers.includes(tier));
@@ -112,6 +130,10 @@ function sharesOf(answers: readonly DriftCheck[]): Shares {
     checks: answers.length,
     drift: share(({ verdict }) => verdict === "drift"),
     dataQuality: share(({ verdict }) => verdict === "dataQuality"),
+    named: share(({ verdict, faults }) => {
+      const isMade = faults.some(({ column, kind }) => column === change?.column && kind === change.fault);
+      return verdict === "dataQuality" && isMade;
+    }),
     shifted: share(has(["shifted", "alarm"])),
     noted: share(has(["note", "shifted", "alarm"])),
   };
@@ -143,14 +165,12 @@ try {
   const script = new URL("./drift-scenarios-worker.ts", import.meta.url);
   const pool = new WorkerPool<ScenarioTask, DriftCheck>("scenario", script, input, THREADS);
   const [rows, checks]: [string[][], Check[]] = [[], []];
-  for (const { name, scenario, rows: size, seeds, months = [MONTH], factor, must } of CASES) {
+  for (const { name, scenario, rows: size, seeds, months = [MONTH], change, must } of CASES) {
     if (!name.includes(options.only)) continue;
     const made = Math.max(1, Math.round(SHARE * seeds));
     const tasks = Array.from({ length: made }, (_, i) => months.map((month) => ({ month, seed: 1000 + i }))).flat();
-    const answers = await Promise.all(
-      tasks.map((task) => pool.run({ ...task, scenario, rows: size, ...(factor && { factor }) })),
-    );
-    const shares = sharesOf(answers);
+    const answers = await Promise.all(tasks.map((task) => pool.run({ ...task, scenario, rows: size, change })));
+    const shares = sharesOf(answers, change === undefined ? undefined : TABLE_CHANGES[change]);
     const percent = (share: number): string => `${(100 * share).toFixed(1)} %`;
     rows.push([
       name,
