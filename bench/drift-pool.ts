@@ -26,6 +26,7 @@ import {
 } from "../training/src/drift/reference.ts";
 import type { DriftWindow, WindowColumn } from "../training/src/drift/window.ts";
 import { sortFloats } from "../training/src/radix-sort.ts";
+import type { Random } from "../training/src/random.ts";
 
 /** Customers as the forest reads them, in memory that threads share. */
 export interface Pool {
@@ -179,4 +180,16 @@ function countColumn(reference: ColumnReference, values: Float32Array): WindowCo
   counter.add(values);
   const present = values.subarray(0, WINDOW_SAMPLE_ROWS).filter((value) => !Number.isNaN(value));
   return { counts: counter.counts, missing: counter.missing, values: sortFloats(present), ...nothing };
+}
+
+/** Different rows that nobody has taken, which are taken then. */
+export function draw(random: Random, rows: number, taken: Uint8Array): Uint32Array {
+  const drawn = new Uint32Array(rows);
+  for (let i = 0; i < rows; ) {
+    const row = random.integer(taken.length);
+    if (taken[row] === 1) continue;
+    taken[row] = 1;
+    drawn[i++] = row;
+  }
+  return drawn;
 }

@@ -5,7 +5,7 @@ import { DEFAULT_FLOORS } from "../training/src/drift/harm.ts";
 import type { DriftReference } from "../training/src/drift/reference.ts";
 import { Random } from "../training/src/random.ts";
 import { CHANGES } from "./drift-changes.ts";
-import { type Pool, PoolDrawer } from "./drift-pool.ts";
+import { draw, type Pool, PoolDrawer } from "./drift-pool.ts";
 import { SEED_LEVEL, type SortedColumns, seedPValues, sortColumns } from "./seed-rule.ts";
 
 export interface BatchInput {
@@ -124,15 +124,3 @@ function measure(
 
 const isShifted = ({ family }: WindowMeasurement, level: number): boolean =>
   family.some(({ adjustedPValue }) => adjustedPValue <= level);
-
-/** Different rows that nobody has taken, which are taken then. */
-function draw(random: Random, rows: number, taken: Uint8Array): Uint32Array {
-  const drawn = new Uint32Array(rows);
-  for (let i = 0; i < rows; ) {
-    const row = random.integer(taken.length);
-    if (taken[row] === 1) continue;
-    taken[row] = 1;
-    drawn[i++] = row;
-  }
-  return drawn;
-}

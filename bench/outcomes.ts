@@ -11,7 +11,6 @@ import { mkdtempSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
-import { parseArgs } from "node:util";
 import { Model, REFERENCE_FILE, readModelDirectory } from "../contract/src/index.ts";
 import { decodeReference } from "../training/src/drift/reference.ts";
 import { DAY_MS } from "../training/src/drift/windows.ts";
@@ -20,7 +19,7 @@ import { checkPerformance } from "../training/src/performance/check.ts";
 import { Random } from "../training/src/random.ts";
 import { markdownTable } from "../training/src/report/text.ts";
 import type { JudgedPrediction, JudgedQuery, JudgedReader } from "../training/src/store/prediction-reader.ts";
-import { churn } from "./command.ts";
+import { churn, readCount } from "./command.ts";
 import { type Pool, readPool } from "./drift-pool.ts";
 import { atMost, type Check, checkTable, describeMachine, writeSection } from "./results.ts";
 
@@ -32,9 +31,7 @@ const PER_DAY = 2_000;
 const DAYS_BEFORE = 63;
 const GRACE_DAYS = 1;
 
-const { values: options } = parseArgs({ options: { seeds: { type: "string", default: String(SEEDS) } } });
-const seeds = Number(options.seeds);
-if (!Number.isInteger(seeds) || seeds < 1) throw new Error(`--seeds: expected 1 or more, got ${options.seeds}`);
+const seeds = readCount("seeds", SEEDS);
 
 const files = readModelDirectory(MODEL);
 const { slices: _, ...dataset } = files.manifest.dataset; // predictions here have no customers to group

@@ -1,7 +1,7 @@
 #!/bin/sh
 # Runs a Python script in bench/.venv, the virtual environment of requirements.txt:
 #
-#     bench/python.sh [--peers | --mlflow | --serve | --schemathesis] [SCRIPT [ARGUMENT ...]]
+#     bench/python.sh [--peers | --mlflow | --serve | --schemathesis | --evidently] [SCRIPT [ARGUMENT ...]]
 #
 # With --peers in bench/.venv-peers, which has requirements-peers.txt, too; with another option in the environment of that
 # name, which has its requirements alone. Makes the environment the first time and whenever its requirements have changed;
@@ -10,7 +10,7 @@ set -eu
 
 here=$(CDPATH='' cd -- "$(dirname -- "$0")" && pwd)
 kind=
-case "${1:-}" in --peers | --mlflow | --serve | --schemathesis) kind=${1#-} && shift ;; esac
+case "${1:-}" in --peers | --mlflow | --serve | --schemathesis | --evidently) kind=${1#-} && shift ;; esac
 venv=$here/.venv$kind
 installed=$venv/requirements.txt # named so last: an environment without it is not whole
 

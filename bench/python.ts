@@ -1,7 +1,7 @@
 /**
  * A Python script as a partner: one JSON document per line to it, one line back for each.
  *
- * The scripts run in bench/.venv, bench/.venv-peers or bench/.venv-mlflow; bench/python.sh makes them.
+ * The scripts run in bench/.venv or another environment of bench/; bench/python.sh makes them.
  */
 import { type ChildProcess, spawn } from "node:child_process";
 import { createInterface } from "node:readline";
@@ -17,7 +17,7 @@ export class PythonScript {
    * @param script A module of this repository, as its URL.
    * @param environment Another than bench/.venv.
    */
-  constructor(script: URL, environment?: "peers" | "mlflow") {
+  constructor(script: URL, environment?: "peers" | "mlflow" | "evidently") {
     const args = [...(environment === undefined ? [] : [`--${environment}`]), fileURLToPath(script)];
     this.#child = spawn(PYTHON, args, { stdio: ["pipe", "pipe", "inherit"] });
     this.#child.stdin?.on("error", () => {}); // it has ended: the missing answer says so

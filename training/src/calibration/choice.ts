@@ -6,7 +6,7 @@
  * win by more than its luck.
  */
 import { type Calibration, type CalibrationMethod, calibrator, type ModelCalibration } from "@churn/contract";
-import { take } from "../data/training-set.ts";
+import { take } from "../data/take.ts";
 import { logLossOf, type Scored } from "../evaluation/metrics.ts";
 import { Random } from "../random.ts";
 import { rowsWhere } from "../sample.ts";

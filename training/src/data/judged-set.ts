@@ -7,7 +7,8 @@ import { rowsWhere } from "../sample.ts";
 import { countValues, type ValueCounts, violations } from "./findings.ts";
 import { type CustomerReader, type CustomerTable, UNKNOWN_LABEL } from "./reader.ts";
 import { type RowSample, takeRows } from "./row-sample.ts";
-import { checkBothClasses, checkTruth, customerKey, hasKeys, isHeldOut, type Sample, take } from "./training-set.ts";
+import { take } from "./take.ts";
+import { checkBothClasses, checkTruth, customerKey, hasKeys, isHeldOut, type Sample } from "./training-set.ts";
 
 /** Which customers judge: everyone with a label, or those whose key puts them on the holdout side. */
 export type JudgingCustomers = "all" | "holdout";

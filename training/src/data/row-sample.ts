@@ -6,6 +6,7 @@
  */
 import type { Column, Table } from "@churn/contract";
 import type { Random } from "../random.ts";
+import { take } from "./take.ts";
 
 /** Customers in their columns, and what they did. */
 export interface LabelledRows extends Table {
@@ -22,8 +23,8 @@ export function takeRows(table: Table, rows: Uint32Array): Table {
 }
 
 function takeValues(column: Column, rows: Uint32Array): Column {
-  if (column instanceof Float64Array) return Float64Array.from(rows, (row) => column[row]);
-  return { codes: Int32Array.from(rows, (row) => column.codes[row]), levels: column.levels };
+  if (column instanceof Float64Array) return take(column, rows);
+  return { codes: take(column.codes, rows), levels: column.levels };
 }
 
 /** At most `size` rows of all that were added. All tables must share the levels of their categories. */
@@ -44,13 +45,25 @@ export class RowSample {
     for (const [name, column] of table.columns) {
       if (!this.#columns.has(name)) this.#columns.set(name, emptyColumn(column, this.#size));
     }
-    for (let row = 0; row < table.rows; row++) {
+    const { places, rows } = this.#choose(table.rows);
+    copyValues(labels, rows, this.#labels, places);
+    for (const [name, column] of table.columns) {
+      copyValues(valuesOf(column), rows, valuesOf(this.#columns.get(name)), places);
+    }
+  }
+
+  /** Which of the next rows stay, and where; of two at one place the last. */
+  #choose(count: number): { readonly places: Uint32Array; readonly rows: Uint32Array } {
+    const [places, rows] = [new Uint32Array(count), new Uint32Array(count)];
+    let chosen = 0;
+    for (let row = 0; row < count; row++) {
       const place = this.#seen < this.#size ? this.#seen : this.#random.integer(this.#seen + 1);
       this.#seen++;
       if (place >= this.#size) continue;
-      this.#labels[place] = labels[row];
-      for (const [name, column] of table.columns) valuesOf(this.#columns.get(name))[place] = valuesOf(column)[row];
+      places[chosen] = place;
+      rows[chosen++] = row;
     }
+    return { places: places.subarray(0, chosen), rows: rows.subarray(0, chosen) };
   }
 
   /** What has stayed, in no order. */
@@ -59,6 +72,15 @@ export class RowSample {
     const table = takeRows({ rows: this.#size, columns: this.#columns }, rows);
     return { ...table, labels: this.#labels.slice(0, rows.length) };
   }
+}
+
+function copyValues(
+  from: Float64Array | Int32Array | Uint8Array,
+  rows: Uint32Array,
+  to: Float64Array | Int32Array | Uint8Array,
+  places: Uint32Array,
+): void {
+  for (let i = 0; i < rows.length; i++) to[places[i]] = from[rows[i]];
 }
 
 function emptyColumn(column: Column, size: number): Column {

@@ -21,6 +21,7 @@ import { rowsWhere } from "../sample.ts";
 import { countValues, type ValueCounts, violations } from "./findings.ts";
 import type { CustomerReader, CustomerTable } from "./reader.ts";
 import { type RowSample, takeRows } from "./row-sample.ts";
+import { take } from "./take.ts";
 
 export interface TrainingSet {
   readonly rows: number;
@@ -148,13 +149,6 @@ function part<T extends Float32Array | Float64Array | Uint8Array>(values: T, isH
   }
   values.set(held, nTraining);
   return [values.subarray(0, nTraining) as T, values.subarray(nTraining) as T];
-}
-
-/** The values of some rows, in the order of `rows`. */
-export function take<T extends Float32Array | Float64Array | Uint8Array>(values: T, rows: Uint32Array): T {
-  const out = values.slice(0, rows.length) as T;
-  for (let i = 0; i < rows.length; i++) out[i] = values[rows[i]];
-  return out;
 }
 
 function addValues(raw: Map<string, RawColumn>, name: string, column: Column, start: number, rows: number): void {

@@ -7,6 +7,7 @@
  *
  * @source Lopez-Paz & Oquab 2017, "Revisiting Classifier Two-Sample Tests"; Hediger, Michel & Näf 2022
  */
+import { take } from "../data/take.ts";
 import type { BinnedFeatures } from "../forest/binning.ts";
 import { PlainKernel } from "../forest/plain-kernel.ts";
 import { TreeGrower } from "../forest/tree.ts";
@@ -62,7 +63,7 @@ export function domainWeights(
   const weights = new Float64Array(sides.length);
   for (const [side, fitted] of domains.entries()) {
     const rows = Uint32Array.from(sides.keys()).filter((row) => sides[row] !== side);
-    const shares = scoreRows(growTrees(fitted, seed), take(reference, rows));
+    const shares = scoreRows(growTrees(fitted, seed), takeAll(reference, rows));
     const now = fitted.labels.reduce((sum, label) => sum + label, 0);
     const odds = now / (fitted.labels.length - now);
     for (const [i, row] of rows.entries()) {
@@ -89,22 +90,22 @@ function splitDomains(
   const size = Math.min(MOST_ROWS, reference[0].length, current[0].length);
   if (size < LEAST_ROWS) return undefined;
   const columns = joinSides(
-    take(reference, sampleRows(reference[0].length, size, new Random(seed, REFERENCE_STREAM))),
-    take(current, sampleRows(current[0].length, size, new Random(seed, CURRENT_STREAM))),
+    takeAll(reference, sampleRows(reference[0].length, size, new Random(seed, REFERENCE_STREAM))),
+    takeAll(current, sampleRows(current[0].length, size, new Random(seed, CURRENT_STREAM))),
   );
   const labels = new Uint8Array(2 * size).fill(1, size);
   const sides = hashRows(columns).map((hash) => hash & 1);
   const of = (side: number): Rows => {
     const rows = Uint32Array.from(labels.keys()).filter((row) => sides[row] === side);
-    return { columns: take(columns, rows), labels: Uint8Array.from(rows, (row) => labels[row]) };
+    return { columns: takeAll(columns, rows), labels: take(labels, rows) };
   };
   const both: [Rows, Rows] = [of(0), of(1)];
   // Columns of a few values only: all rows may be on one side, or all of one label.
   return both.every((side) => side.labels.includes(0) && side.labels.includes(1)) ? both : undefined;
 }
 
-const take = (columns: readonly Uint8Array[], rows: Uint32Array): Uint8Array[] =>
-  columns.map((values) => Uint8Array.from(rows, (row) => values[row]));
+const takeAll = (columns: readonly Uint8Array[], rows: Uint32Array): Uint8Array[] =>
+  columns.map((values) => take(values, rows));
 
 function joinSides(reference: readonly Uint8Array[], current: readonly Uint8Array[]): Uint8Array[] {
   return reference.map((values, f) => {

@@ -9,7 +9,7 @@
  */
 import { setImmediate as turn } from "node:timers/promises";
 import type { CalibrationError } from "@churn/contract";
-import { take } from "../data/training-set.ts";
+import { take } from "../data/take.ts";
 import { descendingOrder } from "../radix-sort.ts";
 import { Random } from "../random.ts";
 

@@ -13,7 +13,8 @@ import type {
   ModelContent,
   SliceMetrics,
 } from "@churn/contract";
-import { type Sample, take } from "../data/training-set.ts";
+import { take } from "../data/take.ts";
+import type { Sample } from "../data/training-set.ts";
 import { rowsWhere } from "../sample.ts";
 import { calibrationError } from "./calibration-error.ts";
 import { contactValues } from "./economics.ts";

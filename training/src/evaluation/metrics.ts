@@ -6,7 +6,7 @@
  */
 import type { ConfusionMatrix, Economics, Metric, Metrics } from "@churn/contract";
 import { drawBootstrap } from "../bootstrap.ts";
-import { take } from "../data/training-set.ts";
+import { take } from "../data/take.ts";
 import { descendingOrder } from "../radix-sort.ts";
 import { Random } from "../random.ts";
 import { sampleRows } from "../sample.ts";

@@ -5,7 +5,7 @@
  */
 import type { Economics, Threshold } from "@churn/contract";
 import { drawBootstrap } from "../bootstrap.ts";
-import { take } from "../data/training-set.ts";
+import { take } from "../data/take.ts";
 import { Random } from "../random.ts";
 import { rowsWhere } from "../sample.ts";
 import { contactValues } from "./economics.ts";

@@ -9,7 +9,7 @@
  */
 import { type Economics, logit, type Metric } from "@churn/contract";
 import { covarianceOf, fitSigmoid, sigmoidInfluence } from "../calibration/sigmoid.ts";
-import { take } from "../data/training-set.ts";
+import { take } from "../data/take.ts";
 import { domainWeights } from "../drift/domain-classifier.ts";
 import type { DriftReference, ReferenceSample, ScoreCalibration } from "../drift/reference.ts";
 import type { DriftWindow } from "../drift/window.ts";

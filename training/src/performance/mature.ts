@@ -5,7 +5,7 @@
  * that is known so far too many have left.
  */
 import type { Economics, Metric, Metrics } from "@churn/contract";
-import { take } from "../data/training-set.ts";
+import { take } from "../data/take.ts";
 import { contactValues } from "../evaluation/economics.ts";
 import { logLossOf } from "../evaluation/metrics.ts";
 import { weightedAuc } from "../statistics/auc.ts";
