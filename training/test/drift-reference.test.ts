@@ -117,14 +117,14 @@ describe("the bin counter", () => {
 
   test("counts what is no number as missing", () => {
     const counter = new BinCounter(Float32Array.of(1, 2));
-    counter.add([1, 1.5, 9, Number.NaN, Number.POSITIVE_INFINITY, 1e300]);
+    counter.add(Float64Array.from([1, 1.5, 9, Number.NaN, Number.POSITIVE_INFINITY, 1e300]));
     assert.deepEqual([...counter.counts], [1, 1, 1]);
     assert.equal(counter.missing, 3);
   });
 
   test("has one bin where the reference has no value", () => {
     const counter = new BinCounter(new Float32Array());
-    counter.add([1, 2]);
+    counter.add(Float64Array.from([1, 2]));
     assert.deepEqual([...counter.counts], [2]);
   });
 });

@@ -126,17 +126,26 @@ function hashRows(columns: readonly Uint8Array[]): Uint32Array {
   });
 }
 
-/** Bytes are bins as they stand: each has a cut point after it, and the last is that of missing values. */
+/** Bytes are bins: each up to the greatest has a cut point after it, and the next is that of missing values. */
 function growTrees({ columns, labels }: Rows, seed: number): Tree[] {
   const [nFeatures, nRows] = [columns.length, labels.length];
   const bins = new Uint8Array(nFeatures * nRows);
-  for (const [f, values] of columns.entries()) bins.set(values, f * nRows);
+  const cutOffsets = new Uint32Array(nFeatures + 1);
+  for (const [f, values] of columns.entries()) {
+    const nCuts =
+      1 + values.reduce((greatest, byte) => (byte === MISSING_BYTE ? greatest : Math.max(greatest, byte)), 0);
+    cutOffsets[f + 1] = cutOffsets[f] + nCuts;
+    bins.set(
+      values.map((byte) => Math.min(byte, nCuts)),
+      f * nRows,
+    );
+  }
   const features: BinnedFeatures = {
     nRows,
     nFeatures,
     bins,
-    cutPoints: new Float32Array(nFeatures * MISSING_BYTE), // trees are walked by bins
-    cutOffsets: Uint32Array.from({ length: nFeatures + 1 }, (_, f) => f * MISSING_BYTE),
+    cutPoints: new Float32Array(cutOffsets[nFeatures]), // trees are walked by bins
+    cutOffsets,
     hasMissing: new Uint8Array(nFeatures).fill(1),
   };
   const parameters = { ...PARAMETERS, featuresPerSplit: Math.ceil(FEATURE_SHARE * nFeatures) };
@@ -148,11 +157,16 @@ function growTrees({ columns, labels }: Rows, seed: number): Tree[] {
 /** The sum over the trees of each row's leaf rate. */
 function scoreRows(trees: readonly Tree[], columns: readonly Uint8Array[]): Float64Array {
   const scores = new Float64Array(columns[0].length);
+  const nFeatures = columns.length;
+  const bytes = new Uint8Array(nFeatures * scores.length); // a row's together
+  for (const [f, values] of columns.entries()) {
+    for (let row = 0; row < values.length; row++) bytes[row * nFeatures + f] = values[row];
+  }
   for (const { feature, cut, missingRight, left, count, churners } of trees) {
     for (let row = 0; row < scores.length; row++) {
       let node = 0;
       while (feature[node] !== LEAF) {
-        const bin = columns[feature[node]][row];
+        const bin = bytes[row * nFeatures + feature[node]];
         const goesRight = bin === MISSING_BYTE ? missingRight[node] : +(bin > cut[node]);
         node = left[node] + goesRight;
       }

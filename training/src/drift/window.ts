@@ -94,7 +94,7 @@ export class WindowCounter {
           counts: counter.counts,
           missing: counter.missing,
           unseen: isNumber ? new Map() : counter.unseen,
-          values: isNumber ? sortFloats(values.filter((value) => !Number.isNaN(value))) : new Float32Array(),
+          values: isNumber ? sortFloats(present(values)) : new Float32Array(),
           outOfRange: this.#values.get(name)?.outOfRange ?? 0,
         },
       ];
@@ -117,7 +117,19 @@ export class WindowCounter {
   }
 }
 
-const counterOf = (reference: ColumnReference): BinCounter | LevelCounter =>
+/** Those that are not missing. */
+function present(values: Float32Array): Float32Array {
+  const all = new Float32Array(values.length);
+  let count = 0;
+  for (let i = 0; i < values.length; i++) {
+    all[count] = values[i];
+    count += +!Number.isNaN(values[i]);
+  }
+  return all.subarray(0, count);
+}
+
+/** Counts a column as its reference does. */
+export const counterOf = (reference: ColumnReference): BinCounter | LevelCounter =>
   reference.kind === "number" ? new BinCounter(reference.cuts) : new LevelCounter(reference.levels);
 
 /** Counts a category by its level's place in the reference. */
