@@ -1,10 +1,10 @@
 /**
  * What a drift check says of months in which something has happened, and of months in which nothing has.
  *
- *     npm run bench:drift-scenarios [-- --share 1]
+ *     npm run bench:drift-scenarios [-- --faults] [-- --share 1]
  *
  * Each month is of another seed, so of other people than the model has seen; the check has the monthly level of one false alarm
- * a year. With a share below 1 so many of the months are made, and nothing is written.
+ * a year. With `--faults` it is what it says of data with a fault, and of windows of 2,000 in which something else has happened. With a share below 1 so many of the months are made, and nothing is written.
  */
 import { mkdtempSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
@@ -97,6 +97,9 @@ const CASES: readonly Case[] = [
   { name: "marketing-mix", scenario: "marketing-mix", rows: 5_000, seeds: 100, must: isNever("dataQuality") },
   { name: "marketing-mix", scenario: "marketing-mix", rows: 100_000, seeds: 30, must: isNever("dataQuality") },
   { name: "competitor-offer", scenario: "competitor-offer", rows: 5_000, seeds: 100, must: isNever("dataQuality") },
+];
+
+const FAULT_CASES: readonly Case[] = [
   ...(["price-increase", "service-outage", "new-segment"] as const).map(
     (scenario): Case => ({ name: scenario, scenario, rows: 2_000, seeds: 1_000, must: isNever("dataQuality") }),
   ),
@@ -117,7 +120,7 @@ const CASES: readonly Case[] = [
 ];
 
 const { values: options } = parseArgs({
-  options: { share: { type: "string", default: "1" }, only: { type: "string", default: "" } },
+  options: { share: { type: "string", default: "1" }, faults: { type: "boolean", default: false } },
 });
 const SHARE = Number(options.share);
 if (!(SHARE > 0 && SHARE <= 1)) throw new Error(`--share: expected a number in (0, 1], got ${options.share}`);
@@ -165,8 +168,9 @@ try {
   const script = new URL("./drift-scenarios-worker.ts", import.meta.url);
   const pool = new WorkerPool<ScenarioTask, DriftCheck>("scenario", script, input, THREADS);
   const [rows, checks]: [string[][], Check[]] = [[], []];
-  for (const { name, scenario, rows: size, seeds, months = [MONTH], change, must } of CASES) {
-    if (!name.includes(options.only)) continue;
+  for (const { name, scenario, rows: size, seeds, months = [MONTH], change, must } of options.faults
+    ? FAULT_CASES
+    : CASES) {
     const made = Math.max(1, Math.round(SHARE * seeds));
     const tasks = Array.from({ length: made }, (_, i) => months.map((month) => ({ month, seed: 1000 + i }))).flat();
     const answers = await Promise.all(tasks.map((task) => pool.run({ ...task, scenario, rows: size, change })));
@@ -188,7 +192,7 @@ try {
   }
   await pool.close();
   const body = [
-    "`npm run bench:drift-scenarios`",
+    `\`npm run bench:drift-scenarios${options.faults ? " -- --faults" : ""}\``,
     describeMachine({}),
     [
       "Months of generated customers, of other seeds than the model's, against `models/best_model`; shares of the checks with each",
@@ -201,8 +205,8 @@ try {
     checkTable(checks),
   ].join("\n\n");
   process.stdout.write(`${body}\n`);
-  if (SHARE === 1 && options.only === "") {
-    writeSection("Drift: scenarios", body);
+  if (SHARE === 1) {
+    writeSection(options.faults ? "Drift: faults of the data" : "Drift: scenarios", body);
     if (!checks.every(({ holds }) => holds)) process.exitCode = 1;
   }
 } finally {

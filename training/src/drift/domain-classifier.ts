@@ -163,12 +163,14 @@ function scoreRows(trees: readonly Tree[], columns: readonly Uint8Array[]): Floa
     for (let row = 0; row < values.length; row++) bytes[row * nFeatures + f] = values[row];
   }
   for (const { feature, cut, missingRight, left, count, churners } of trees) {
+    // A missing value's byte is above every cut, so it goes right by itself; where it goes left, it is an exception.
+    const exceptions = Int16Array.from(missingRight, (direction) => (direction === 0 ? MISSING_BYTE : -1));
     for (let row = 0; row < scores.length; row++) {
+      const start = row * nFeatures;
       let node = 0;
-      while (feature[node] !== LEAF) {
-        const bin = bytes[row * nFeatures + feature[node]];
-        const goesRight = bin === MISSING_BYTE ? missingRight[node] : +(bin > cut[node]);
-        node = left[node] + goesRight;
+      for (let f = feature[0]; f !== LEAF; f = feature[node]) {
+        const byte = bytes[start + f];
+        node = left[node] + (+(byte > cut[node]) & +(byte !== exceptions[node]));
       }
       scores[row] += churners[node] / count[node];
     }

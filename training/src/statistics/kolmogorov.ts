@@ -78,6 +78,8 @@ function pathsOutside(n: number, m: number, g: number, h: number): number {
 
 // --- one sample of n rows ----------------------------------------------------------------------------------
 
+/** Below this n·d² a sample of more than 140 rows has D < d with a probability of less than 1e-14. */
+const LEAST_SQUARE = 0.03;
 /** Above it the sum over crossings is replaced by its limit. */
 const MOST_SUMMED = 1_000_000;
 
@@ -89,6 +91,7 @@ export function kolmogorovUpperTail(d: number, n: number): number {
   if (t <= 1) return 1 - smallest(t, n);
   const square = t * d;
   if (square >= 370) return 0;
+  if (square < LEAST_SQUARE && n > 140) return 1;
   if (d >= 0.5 || t >= n - 1 || square >= (n <= 140 ? 4 : 2.2)) return Math.min(1, 2 * oneSidedUpperTail(d, n));
   if (n <= 140 || (n <= 100_000 && n * d ** 1.5 <= 1.4)) return 1 - durbin(d, n);
   return 1 - pelzGood(d, n);
@@ -119,18 +122,20 @@ function durbin(d: number, n: number): number {
   const k = Math.ceil(n * d);
   const size = 2 * k - 1;
   const h = k - n * d;
-  const matrix: number[][] = [];
-  for (let i = 0; i < size; i++) matrix.push(Array.from({ length: size }, (_, j) => (i - j + 1 < 0 ? 0 : 1)));
+  const matrix = Float64Array.from({ length: size * size }, (_, at) => {
+    const [row, column] = [Math.floor(at / size), at % size];
+    return row - column + 1 < 0 ? 0 : 1;
+  });
   for (let i = 0; i < size; i++) {
-    matrix[i][0] -= h ** (i + 1);
-    matrix[size - 1][i] -= h ** (size - i);
+    matrix[i * size] -= h ** (i + 1);
+    matrix[(size - 1) * size + i] -= h ** (size - i);
   }
-  matrix[size - 1][0] += 2 * h - 1 > 0 ? (2 * h - 1) ** size : 0;
+  matrix[(size - 1) * size] += 2 * h - 1 > 0 ? (2 * h - 1) ** size : 0;
   for (let i = 0; i < size; i++) {
-    for (let j = 0; j < size; j++) for (let g = 2; g <= i - j + 1; g++) matrix[i][j] /= g;
+    for (let j = 0; j < size; j++) for (let g = 2; g <= i - j + 1; g++) matrix[i * size + j] /= g;
   }
-  const { power, exponent } = matrixPower(matrix, n);
-  let probability = power[k - 1][k - 1];
+  const { power, exponent } = matrixPower(matrix, size, n);
+  let probability = power[(k - 1) * size + k - 1];
   let scale = exponent;
   for (let i = 1; i <= n; i++) {
     probability *= i / n;
@@ -143,22 +148,29 @@ function durbin(d: number, n: number): number {
 }
 
 /** A power by squaring, in units of 10^exponent that keep its entries in the range of a double. */
-function matrixPower(matrix: number[][], n: number): { power: number[][]; exponent: number } {
+function matrixPower(matrix: Float64Array, size: number, n: number): { power: Float64Array; exponent: number } {
   if (n === 1) return { power: matrix, exponent: 0 };
-  const half = matrixPower(matrix, Math.floor(n / 2));
-  let power = product(half.power, half.power);
+  const half = matrixPower(matrix, size, Math.floor(n / 2));
+  let power = product(half.power, half.power, size);
   let exponent = 2 * half.exponent;
-  if (n % 2 === 1) power = product(matrix, power);
-  const middle = (matrix.length - 1) / 2;
-  if (power[middle][middle] > 1e140) {
-    power = power.map((row) => row.map((value) => value * 1e-140));
+  if (n % 2 === 1) power = product(matrix, power, size);
+  if (power[(size * size - 1) / 2] > 1e140) {
+    power = power.map((value) => value * 1e-140);
     exponent += 140;
   }
   return { power, exponent };
 }
 
-function product(a: number[][], b: number[][]): number[][] {
-  return a.map((row) => row.map((_, j) => row.reduce((sum, value, i) => sum + value * b[i][j], 0)));
+/** Of square matrices, row after row. */
+function product(a: Float64Array, b: Float64Array, size: number): Float64Array {
+  const result = new Float64Array(size * size);
+  for (let row = 0; row < result.length; row += size) {
+    for (let k = 0; k < size; k++) {
+      const factor = a[row + k];
+      for (let column = 0; column < size; column++) result[row + column] += factor * b[k * size + column];
+    }
+  }
+  return result;
 }
 
 /** P(D < d), the first four terms of its expansion in 1/√n. @source Pelz & Good 1976 */
