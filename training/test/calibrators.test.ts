@@ -3,10 +3,11 @@ import { describe, test } from "node:test";
 import { calibrator, logit } from "@churn/contract";
 import { chooseCalibration } from "../src/calibration/choice.ts";
 import { fitIsotonic } from "../src/calibration/isotonic.ts";
-import { fitSigmoid } from "../src/calibration/sigmoid.ts";
+import { covarianceOf, fitSigmoid, sigmoidInfluence } from "../src/calibration/sigmoid.ts";
 import type { Scored } from "../src/evaluation/metrics.ts";
 import { Random } from "../src/random.ts";
 import fixture from "./fixtures/calibrators.json" with { type: "json" };
+import sandwich from "./fixtures/sandwich.json" with { type: "json" };
 
 const near = (got: number, expected: number, tolerance: number): void => {
   assert(Math.abs(got - expected) <= tolerance, `expected ${expected}, got ${got}`);
@@ -49,6 +50,22 @@ test("isotonic values between knots away from 0 and 1 equal scikit-learn's to 1e
 
   for (const [i, at] of isotonic.at.entries()) near(calibrate(at), isotonic.predicted[i], 1e-12);
 });
+
+for (const [i, { weights, slope, intercept, covariance, ...rows }] of sandwich.cases.entries()) {
+  test(`the sigmoid of weighted rows and its covariance are statsmodels', case ${i + 1}`, () => {
+    const [scores, labels] = [Float64Array.from(rows.scores), Uint8Array.from(rows.labels)];
+    const all = Float64Array.from(weights);
+    const fit = fitSigmoid(scores, labels, all);
+    assert.ok(fit);
+    near(fit.slope, slope, 1e-9);
+    near(fit.intercept, intercept, 1e-9);
+    const influence = sigmoidInfluence(fit, scores, labels, all);
+    assert.ok(influence);
+    for (const [place, value] of covarianceOf(influence).entries()) {
+      near(value, covariance[place], 1e-9 * Math.abs(covariance[place]));
+    }
+  });
+}
 
 describe("a sigmoid is not fitted", () => {
   for (const [name, scores, labels] of [

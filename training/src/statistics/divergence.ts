@@ -1,6 +1,9 @@
 /**
  * How far two distributions are apart, from how many rows of each lie in the same bins. Effect sizes, no tests: without
  * drift they fall with the number of rows, so a fixed limit on them means something else for each of it.
+ *
+ * Two shares r/n and c/m that are nearly alike differ by (r·m − c·n) / (n·m), in which nothing is lost: of counts the products
+ * are whole.
  */
 
 /** Counts, or shares, by bin; the same bins in both. */
@@ -19,9 +22,9 @@ export function kolmogorovSmirnovDistance({ reference, current }: Binned): numbe
   for (let bin = 0; bin < reference.length; bin++) {
     below += reference[bin];
     belowCurrent += current[bin];
-    largest = Math.max(largest, Math.abs(below / n - belowCurrent / m));
+    largest = Math.max(largest, Math.abs(below * m - belowCurrent * n));
   }
-  return largest;
+  return largest / (n * m);
 }
 
 /**
@@ -35,11 +38,11 @@ export function populationStabilityIndex({ reference, current }: Binned): number
   let index = 0;
   for (let bin = 0; bin < reference.length; bin++) {
     if (reference[bin] === 0 && current[bin] === 0) continue;
-    const p = Math.max(reference[bin], 0.5) / n;
-    const q = Math.max(current[bin], 0.5) / m;
-    index += (q - p) * Math.log(q / p);
+    const before = Math.max(reference[bin], 0.5) * m;
+    const now = Math.max(current[bin], 0.5) * n;
+    index += (now - before) * Math.log1p((now - before) / before);
   }
-  return index;
+  return index / (n * m);
 }
 
 /** The Jensen–Shannon distance, in [0, 1]: the root of the divergence, in bits. @source Endres & Schindelin 2003 */
@@ -47,20 +50,22 @@ export function jensenShannonDistance({ reference, current }: Binned): number {
   const [n, m] = [sum(reference), sum(current)];
   let divergence = 0;
   for (let bin = 0; bin < reference.length; bin++) {
-    const [p, q] = [reference[bin] / n, current[bin] / m];
-    const middle = (p + q) / 2;
-    if (p > 0) divergence += (p * Math.log2(p / middle)) / 2;
-    if (q > 0) divergence += (q * Math.log2(q / middle)) / 2;
+    const [before, now] = [reference[bin] * m, current[bin] * n];
+    if (before + now === 0) continue;
+    // p ln(p / middle) + q ln(q / middle) of p = middle · (1 + t) and q = middle · (1 − t)
+    const t = (now - before) / (now + before);
+    const nats = Math.abs(t) === 1 ? 2 * Math.LN2 : 2 * t * Math.atanh(t) + Math.log1p(-t * t);
+    divergence += ((before + now) / 2) * nats;
   }
-  return Math.sqrt(Math.max(0, divergence));
+  return Math.sqrt(divergence / (2 * Math.LN2 * n * m));
 }
 
 /** The total variation distance, in [0, 1]: the share of rows that would have to be in another bin. */
 export function totalVariationDistance({ reference, current }: Binned): number {
   const [n, m] = [sum(reference), sum(current)];
   let total = 0;
-  for (let bin = 0; bin < reference.length; bin++) total += Math.abs(reference[bin] / n - current[bin] / m);
-  return total / 2;
+  for (let bin = 0; bin < reference.length; bin++) total += Math.abs(reference[bin] * m - current[bin] * n);
+  return total / (2 * n * m);
 }
 
 /**
@@ -74,9 +79,9 @@ export function wassersteinDistance({ reference, current }: Binned, values: Arra
   for (let bin = 0; bin + 1 < reference.length; bin++) {
     below += reference[bin];
     belowCurrent += current[bin];
-    distance += Math.abs(below / n - belowCurrent / m) * (values[bin + 1] - values[bin]);
+    distance += Math.abs(below * m - belowCurrent * n) * (values[bin + 1] - values[bin]);
   }
-  return distance;
+  return distance / (n * m);
 }
 
 function sum(counts: ArrayLike<number>): number {

@@ -37,11 +37,9 @@ export function chiSquareTest(cells: readonly Cell[]): HomogeneityTest {
   const n = cells.reduce((sum, { reference }) => sum + reference, 0);
   const m = cells.reduce((sum, { current }) => sum + current, 0);
   let statistic = 0;
+  // (observed − expected)² / expected of both rows of a level; products of counts are whole, so nothing cancels
   for (const { reference, current } of cells) {
-    const both = reference + current;
-    const expected = (both * n) / (n + m);
-    const expectedCurrent = (both * m) / (n + m);
-    statistic += (reference - expected) ** 2 / expected + (current - expectedCurrent) ** 2 / expectedCurrent;
+    statistic += (reference * m - current * n) ** 2 / ((reference + current) * n * m);
   }
   const degreesOfFreedom = cells.length - 1;
   return { statistic, degreesOfFreedom, pValue: chiSquareUpperTail(statistic, degreesOfFreedom) };
