@@ -7,15 +7,13 @@ import { spawnSync } from "node:child_process";
 import { mkdtempSync, readFileSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import { DatabaseSync } from "node:sqlite";
 import { after, before, describe, test } from "node:test";
 import { churn } from "../bench/command.ts";
 import { customerRequests } from "../bench/customer-requests.ts";
-import { MIGRATIONS, MIGRATIONS_TABLE, Model, RequestReader } from "../contract/src/index.ts";
 import { killServices, ROOT, startService } from "../serving/test/service-process.ts";
-import type { DriftResult } from "../training/src/drift-result.ts";
 import { DAY_MS } from "../training/src/drift/windows.ts";
-import { Random } from "../training/src/random.ts";
+import type { DriftResult } from "../training/src/drift-result.ts";
+import { storeWithOutcomes } from "./outcome-store.ts";
 import { isPostgresMissing, type PostgresServer, postgresSkip, startPostgres } from "./postgres-server.ts";
 
 const ROWS = 3000;
@@ -124,39 +122,8 @@ test("columns whose values the service has hashed are named, and are not what dr
   assert.ok(result.columns.every(({ column }) => !result.hiddenColumns.includes(column)));
 });
 
-/** A store in which this model's customers leave `factor` times as often as it says, at any day of the horizon. */
-function storeWithOutcomes(name: string, factor: number): string {
-  const model = Model.load(MODEL);
-  const { version, contentSha256 } = model.manifest;
-  const reader = new RequestReader(model.manifest.dataset, model.encoder);
-  const path = join(folder, name);
-  const database = new DatabaseSync(path);
-  database.exec(MIGRATIONS_TABLE);
-  database.exec("BEGIN");
-  for (const migration of MIGRATIONS) {
-    for (const statement of migration.statements) database.exec(statement);
-    database.prepare("INSERT INTO migrations VALUES (?, ?, 0)").run(migration.version, migration.name);
-  }
-  const predict = database.prepare("INSERT INTO predictions VALUES (?, ?, ?, NULL, ?, ?, ?, ?, ?)");
-  const report = database.prepare("INSERT INTO outcomes VALUES (?, NULL, ?, ?, ?, NULL)");
-  const random = new Random(8);
-  for (let i = 0; i < 4 * ROWS; i++) {
-    const customer = JSON.parse(requests[i % ROWS]);
-    const at = Date.now() - 84 * DAY_MS * random.uniform();
-    const score = model.predictRow(reader.read(customer).row);
-    const decision = model.decide(score);
-    predict.run(`p${i}`, Math.round(at), `c${i}`, JSON.stringify(customer), score, decision, version, contentSha256);
-    const leaves = random.uniform() < factor * score;
-    const seen = Math.round(at + (leaves ? 30 * random.uniform() : 30) * DAY_MS);
-    if (seen <= Date.now()) report.run(`p${i}`, seen, leaves ? 1 : 0, seen);
-  }
-  database.exec("COMMIT");
-  database.close();
-  return `sqlite:${path}`;
-}
-
 test("customers who leave as the model says are no alarm; more of them are, by mature outcomes and by young ones", () => {
-  const quiet = drift("--current", storeWithOutcomes("quiet.db", 1), "--every", "7d");
+  const quiet = drift("--current", storeWithOutcomes(join(folder, "quiet.db"), requests, 1), "--every", "7d");
   assert.equal(quiet.result.verdict, "ok", JSON.stringify(quiet.result.reasons));
   assert.deepEqual(
     quiet.result.windows.map(({ days, verdict }) => [days, verdict]),
@@ -168,12 +135,39 @@ test("customers who leave as the model says are no alarm; more of them are, by m
   assert.ok((quiet.result.performance?.slices.length ?? 0) > 0);
   assert.ok((quiet.result.estimate?.metrics.roc_auc?.low ?? 1) < 0.85);
 
-  const { code, result } = drift("--current", storeWithOutcomes("loud.db", 1.6), "--every", "7d");
+  const loud = storeWithOutcomes(join(folder, "loud.db"), requests, 1.6);
+  const { code, result } = drift("--current", loud, "--every", "7d", "--summary", join(folder, "summary.md"));
   assert.equal(code, 3);
   assert.match(result.reasons.join("\n"), /departures for each that was expected is 1\.[4-8]/);
   assert.match(result.reasons.join("\n"), /\d+ customers have left so far, \d+ should have/);
   assert.match(readFileSync(join(folder, "drift.html"), "utf8"), /Left, for each expected/);
+  const summary = readFileSync(join(folder, "summary.md"), "utf8");
+  assert.match(summary, /^## Drift check of sqlite:.*loud\.db\n\ndrift: .*\n\n(- .*\n)+\n\| days /);
+
+  const run = result.run?.location as string;
+  assert.equal(readFileSync(join(run, "artifacts/summary.md"), "utf8"), summary);
+  const weeks = readFileSync(join(run, "metrics/weekly/roc_auc"), "utf8").trimEnd().split("\n");
+  assert.ok(weeks.length >= 7, weeks.join());
+  for (const [time, auc, week] of weeks.map((point) => point.split(" ").map(Number))) {
+    assert.equal(week, Math.round(time / (7 * DAY_MS)));
+    assert.ok(auc > 0.8 && auc < 1);
+  }
 });
+
+for (const [what, summary, says] of [
+  ["the report's own place", "drift.html", /the file would be in the way of .*drift\.html: name another one/],
+  ["the customers' file", "customers.csv", /the file would be in the way of .*customers\.csv: name another one/],
+  ["a folder", ".", /cannot be written/],
+] as const) {
+  test(`a summary in ${what} is refused, and nothing is written`, () => {
+    const customers = join(folder, "customers.csv");
+    const before = readFileSync(customers, "utf8");
+    const { code, stderr } = drift("--current", customers, "--summary", join(folder, summary));
+    assert.match(stderr, says);
+    assert.ok(code === 1 || code === 2, String(code));
+    assert.equal(readFileSync(customers, "utf8"), before);
+  });
+}
 
 for (const [what, args, says] of [
   [

@@ -7,11 +7,14 @@ import { join } from "node:path";
 import { after, before, describe, test } from "node:test";
 import { fileURLToPath, pathToFileURL } from "node:url";
 import { type Browser, type BrowserContextOptions, chromium, type Page } from "playwright-core";
+import { customerRequests } from "../bench/customer-requests.ts";
+import { storeWithOutcomes } from "./outcome-store.ts";
 
 const CHROMIUM_PATH = process.env.CHROMIUM_PATH ?? "/usr/bin/chromium";
 const isMissing = !existsSync(CHROMIUM_PATH) && process.env.CHURN_REQUIRE_ALL !== "1";
 const MAIN = fileURLToPath(new URL("../training/src/main.ts", import.meta.url));
 const PROBE = fileURLToPath(new URL("page-probe.js", import.meta.url));
+const MODEL = fileURLToPath(new URL("../models/best_model", import.meta.url));
 const DATASETS = fileURLToPath(new URL("../datasets", import.meta.url));
 
 /** Millimetres of A4 at 96 dots per inch, without the margins that browsers leave. */
@@ -22,8 +25,12 @@ const WHITE = "rgb(255, 255, 255)";
 const PHONE = { width: 360, height: 780 };
 
 const folder = mkdtempSync(join(tmpdir(), "churn-report-"));
-/** Data set → its report: one with profit and the truth, one with neither. */
-const REPORTS = { customers: join(folder, "customers.html"), telco: join(folder, "telco.html") };
+/** Reports of two data sets, one with profit and the truth, one with neither; and of a drift check of a store with outcomes. */
+const REPORTS = {
+  customers: join(folder, "customers.html"),
+  telco: join(folder, "telco.html"),
+  drift: join(folder, "drift.html"),
+};
 
 let browser: Browser;
 before(async () => {
@@ -31,11 +38,14 @@ before(async () => {
   const churn = (...args: readonly string[]): unknown =>
     execFileSync(process.execPath, [MAIN, ...args], { cwd: folder, env: { ...process.env, LOG_LEVEL: "silent" } });
   churn("generate", "--rows", "4000", "--with-truth", "--out", "customers.csv");
-  for (const [name, report] of Object.entries(REPORTS)) {
+  for (const name of ["customers", "telco"] as const) {
+    const report = REPORTS[name];
     const data = name === "customers" ? ["--data", "customers.csv"] : [];
     const dataset = join(DATASETS, name, "dataset.json");
     churn("train", "--dataset", dataset, ...data, "--out", name, "--report", report, "--n-estimators", "30");
   }
+  const store = storeWithOutcomes(join(folder, "store.db"), customerRequests(folder, 2000), 1.5);
+  churn("drift", "--model", MODEL, "--current", store, "--every", "7d", "--report", REPORTS.drift);
   browser = await chromium.launch({ executablePath: CHROMIUM_PATH, args: ["--no-sandbox", "--disable-gpu"] });
 });
 after(async () => {

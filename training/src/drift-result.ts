@@ -1,10 +1,12 @@
 /** What comes of a drift check. */
 
+import type { Metrics } from "@churn/contract";
 import type { DriftCheck, Verdict } from "./drift/check.ts";
 import type { DriftReference } from "./drift/reference.ts";
 import type { DriftWindow } from "./drift/window.ts";
 import type { PerformanceEstimate } from "./performance/estimate.ts";
 import type { PerformanceResult } from "./performance/result.ts";
+import type { TrackedRun } from "./tracking/tracker.ts";
 
 /** One of the windows that were checked. */
 export interface WindowSummary {
@@ -24,6 +26,8 @@ export interface DriftResult extends DriftCheck {
   readonly modelVersion: string;
   /** Null when none was asked for. */
   readonly report: string | null;
+  /** Null when it could not be written, or none was asked for. */
+  readonly run: TrackedRun | null;
   readonly current: string;
   readonly falseAlarmsPerYear: number;
   readonly everyDays: number;
@@ -44,4 +48,6 @@ export interface CheckedWindow {
   readonly result: DriftResult;
   readonly reference: DriftReference;
   readonly window: DriftWindow;
+  /** Of the customers that the training held out. */
+  readonly metrics: Metrics;
 }

@@ -17,15 +17,20 @@ import { type DriftReference, decodeReference } from "./drift/reference.ts";
 import { type DriftWindow, WindowCounter } from "./drift/window.ts";
 import { DAY_MS, lastWindow, scalesFor } from "./drift/windows.ts";
 import type { CheckedWindow, DriftResult, WindowSummary } from "./drift-result.ts";
+import type { Logger } from "./logger.ts";
 import { checkPerformance } from "./performance/check.ts";
 import { estimatePerformance } from "./performance/estimate.ts";
 import type { PerformanceResult } from "./performance/result.ts";
 import { drawDriftCharts } from "./report/drift-charts.ts";
 import { renderDriftReport } from "./report/drift-page.ts";
-import { checkReportPath } from "./report/path.ts";
-import { stageOutput } from "./staged-output.ts";
+import { driftMarkdown } from "./report/drift-summary.ts";
+import { checkFree, checkReportPath } from "./report/path.ts";
+import { type StagedOutput, stageOutput } from "./staged-output.ts";
 import { describeStore, openPredictions } from "./store/open-predictions.ts";
 import type { TimeWindow } from "./store/prediction-reader.ts";
+import { type DriftRunFacts, driftRun } from "./tracking/drift-run.ts";
+import type { TrackingTarget } from "./tracking/target.ts";
+import { trackRuns } from "./tracking/tracker.ts";
 
 export interface DriftOptions {
   readonly model: string;
@@ -41,6 +46,11 @@ export interface DriftOptions {
   readonly graceDays: number;
   /** An .html file for the report; none without it. */
   readonly report?: string | undefined;
+  /** A file for the result as Markdown; none without it. */
+  readonly summary?: string | undefined;
+  /** Where the check is recorded; nowhere without it. */
+  readonly tracking?: TrackingTarget | undefined;
+  readonly log: Logger;
   /** Of samples and the domain classifier; the model's own without it. */
   readonly seed?: number | undefined;
   readonly now: () => Date;
@@ -67,25 +77,41 @@ interface PlannedWindow {
  *   what is found in the data is an exception
  */
 export async function checkDrift(options: DriftOptions): Promise<DriftResult> {
-  const { report, model } = options;
+  const { report, summary, model, tracking, log, now, onProgress = () => {} } = options;
+  const started = now();
   const files = readModelDirectory(model);
   const current = await openCurrent(files, options);
+  const outputs: StagedOutput[] = [];
+  const stage = (path: string): StagedOutput => {
+    const output = stageOutput(path);
+    outputs.push(output);
+    return output;
+  };
   try {
-    if (report === undefined) return (await check(files, current, options)).result;
-    checkReportPath(report, [...current.windows.flatMap(({ source }) => source.files), model]);
-    const output = stageOutput(report);
-    try {
-      const content = await check(files, current, options);
-      options.onProgress?.("drawing the report");
-      output.write(renderDriftReport(content.result, await drawDriftCharts(content)));
-      return content.result;
-    } catch (error) {
-      output.discard();
-      throw error;
-    }
+    const taken = [...current.windows.flatMap(({ source }) => source.files), model];
+    if (report !== undefined) checkReportPath(report, taken);
+    if (summary !== undefined) checkFree(summary, report === undefined ? taken : [...taken, report]);
+    const page = report === undefined ? undefined : stage(report);
+    const text = summary === undefined ? undefined : stage(summary);
+    const content = await check(files, current, options);
+    const { result } = content;
+    onProgress("drawing the report");
+    const drawn = page && (await drawReport(content));
+    if (drawn !== undefined) page?.write(drawn.html);
+    text?.write(driftMarkdown(result));
+    if (tracking === undefined) return result;
+    onProgress("recording the run");
+    const run = driftRun({ result, manifest: files.manifest, started, ended: now(), report: drawn });
+    return { ...result, run: await trackRuns(tracking, log, [run]) };
   } finally {
+    for (const output of outputs) output.discard(); // what has been written stays
     await current.close();
   }
+}
+
+async function drawReport(content: CheckedWindow): Promise<NonNullable<DriftRunFacts["report"]>> {
+  const charts = await drawDriftCharts(content);
+  return { html: renderDriftReport(content.result, charts), charts };
 }
 
 async function openCurrent({ manifest }: ModelFiles, options: DriftOptions): Promise<Current> {
@@ -166,6 +192,7 @@ async function check(files: ModelFiles, current: Current, options: DriftOptions)
   const result: DriftResult = {
     modelVersion: version,
     report,
+    run: null,
     current: source.name,
     falseAlarmsPerYear,
     everyDays,
@@ -182,7 +209,7 @@ async function check(files: ModelFiles, current: Current, options: DriftOptions)
     extraColumns: source.extraColumns,
     hiddenColumns: [...source.hiddenColumns],
   };
-  return { result, reference, window: decisive.window };
+  return { result, reference, window: decisive.window, metrics: model.manifest.metrics };
 }
 
 /** @returns undefined where nobody is in it */

@@ -311,7 +311,7 @@ describe("one message, and no file, for", () => {
     refuses(
       () => judge(join(folder, "gym.csv"), { out: join(folder, "gym.csv", "r.html") }),
       "CHURN_ERR_OPTION_INVALID",
-      /r\.html: the report would be in the way of .*gym\.csv: name another file/,
+      /r\.html: the file would be in the way of .*gym\.csv: name another one/,
     ));
 
   test("a report of another kind", () =>

@@ -1,12 +1,9 @@
 /** `churn drift`: whether customers still are as those that a model was made from. */
 import { Command, InvalidArgumentError, Option } from "commander";
-import { FULL_POWER_ROWS, type Verdict } from "../drift/check.ts";
+import type { Verdict } from "../drift/check.ts";
 import { checkDrift } from "../drift.ts";
-import type { DriftResult } from "../drift-result.ts";
-import { HEADLINES } from "../report/drift-page.ts";
-import { FINDINGS_HEADER, findingRows } from "../report/performance.ts";
-import { extraColumnsNote, markdownTable } from "../report/text.ts";
-import { percent, pValue as pValueText } from "../report/words.ts";
+import { driftSummary } from "../report/drift-summary.ts";
+import { trackingTarget } from "../tracking/target.ts";
 import { createContext, OUTPUT_OPTIONS, type OutputOptions, wholeNumber } from "./context.ts";
 import { DEFAULT_MODEL } from "./train.ts";
 
@@ -18,6 +15,7 @@ interface DriftCommandOptions extends OutputOptions {
   readonly grace: number;
   readonly since?: number;
   readonly report: string;
+  readonly summary?: string;
   readonly seed?: number;
   readonly exitCode?: boolean;
 }
@@ -50,12 +48,13 @@ export function driftCommand(): Command {
         .default(1, "1d"),
     )
     .option("--report <file>", "report to write, .html", "reports/drift.html")
+    .option("--summary <file>", "what is printed, as Markdown: the summary of a CI job, for example")
     .option("--seed <n>", "seed of samples (default: the model's)", wholeNumber(0))
     .option("--exit-code", "exit with 3 for drift and for faults of the data, with 4 for not enough data")
     .addHelpText("after", "\nExample:\n  churn drift --current data/raw/customers.parquet --every 28d --exit-code");
   for (const option of OUTPUT_OPTIONS) command.addOption(option);
   return command.action(async (options: DriftCommandOptions) => {
-    const { model, current, falseAlarms, every, grace, since, report, seed, exitCode, ...output } = options;
+    const { model, current, falseAlarms, every, grace, since, report, summary, seed, exitCode, ...output } = options;
     const { log, print, printJson, withProgress } = createContext(output);
     const start = performance.now();
     log.info({ event: "drift.started", model, current }, "drift check started");
@@ -68,7 +67,10 @@ export function driftCommand(): Command {
         graceDays: grace,
         since,
         report,
+        summary,
         seed,
+        tracking: trackingTarget(process.env),
+        log,
         now: () => new Date(),
         onProgress,
       }),
@@ -80,7 +82,7 @@ export function driftCommand(): Command {
       "drift check finished",
     );
     print(driftSummary(result));
-    print(`Report in ${report}`);
+    print(`Report in ${report}${result.run === null ? "" : `, run ${result.run.runId}`}`);
     printJson(result);
     if (exitCode) process.exitCode = EXIT_CODES[verdict];
   });
@@ -104,55 +106,4 @@ function days(text: string): number {
   const value = Number(count);
   if (value >= 1 && value <= 365) return value;
   throw new InvalidArgumentError(`Expected days from 1d to 365d, got "${text}".`);
-}
-
-function driftSummary(result: DriftResult): string {
-  const { verdict, reasons, rows, columns, scores, domain, level, tests, extraColumns, missingColumns, hiddenColumns } =
-    result;
-  const moved = columns.filter(({ tier }) => tier !== "stable" && tier !== "untested");
-  const table = moved.map(({ column, tier, tests: made, harm }) => [
-    column,
-    tier,
-    made.map(({ test, pValue }) => `${test} ${pValueText(pValue)}`).join(", "),
-    harm.size.toFixed(4),
-  ]);
-  return [
-    `${verdict}: ${HEADLINES[verdict]}`,
-    ...reasons.map((reason) => `  ${reason}`),
-    "",
-    ...(table.length === 0 ? [] : [markdownTable([["column", "finding", "p-values", "harm"], ...table]), ""]),
-    `${rows} customers; mean probability ${scores.current.mean.toFixed(4)}, it was ${scores.reference.mean.toFixed(4)};` +
-      ` above the threshold ${percent(scores.current.decisions)}, it was ${percent(scores.reference.decisions)}.`,
-    ...(domain.test
-      ? [`A model tells these customers from those of the training with an AUC of ${domain.test.statistic.toFixed(3)}.`]
-      : []),
-    ...performanceText(result),
-    `${tests} tests share the level ${level.toPrecision(2)}; of a note one in twenty comes by chance. A column's change by less than ${percent(result.detectableDistance)}` +
-      " of its rows could have gone unseen.",
-    ...(rows < FULL_POWER_ROWS && verdict === "ok"
-      ? [`Note: full power at the floors needs about ${FULL_POWER_ROWS} customers.`]
-      : []),
-    ...(missingColumns.length === 0
-      ? []
-      : [`Note: columns that are not there, counted as missing: ${missingColumns.join(", ")}`]),
-    ...(hiddenColumns.length === 0
-      ? []
-      : [`Note: columns that the store has hashed, not checked: ${hiddenColumns.join(", ")}`]),
-    ...extraColumnsNote(extraColumns),
-  ].join("\n");
-}
-
-/** What outcomes show, and what they would where nobody knows them. */
-function performanceText({ performance, estimate }: DriftResult): string[] {
-  const findings = performance === null ? [] : findingRows(performance);
-  const auc = estimate?.metrics.roc_auc;
-  return [
-    ...(findings.length === 0 ? [] : ["", markdownTable([FINDINGS_HEADER, ...findings]), ""]),
-    ...(performance?.notes ?? []).map((note) => `Note: ${note}.`),
-    ...(auc === undefined
-      ? []
-      : [
-          `If these customers react as those of the training did, the ROC AUC is ${auc.value.toFixed(3)} (${auc.low.toFixed(3)} – ${auc.high.toFixed(3)}): an estimate without outcomes.`,
-        ]),
-  ];
 }

@@ -7,6 +7,7 @@ import type { CheckedWindow } from "../drift-result.ts";
 import type { Curve } from "../evaluation/curves.ts";
 import type { DrawnChart } from "./charts.ts";
 import type { Chart } from "./content.ts";
+import { performanceCharts } from "./performance-charts.ts";
 import { BEFORE, BOTTOM_RIGHT, digits, key, line, MODEL, plot, type Style } from "./plot.ts";
 import { PLOT_WIDTH, type Plot, renderSvg } from "./vega.ts";
 
@@ -23,7 +24,12 @@ const ENTRIES = [
 ];
 
 export async function drawDriftCharts(content: CheckedWindow): Promise<DrawnChart[]> {
-  const charts = [scoresChart(content), ...columnCharts(content)];
+  const { performance } = content.result;
+  const charts = [
+    scoresChart(content),
+    ...columnCharts(content),
+    ...(performance === null ? [] : performanceCharts(performance, content.metrics)),
+  ];
   return Promise.all(charts.map(async ({ plot: spec, ...chart }) => ({ ...chart, svg: await renderSvg(spec) })));
 }
 

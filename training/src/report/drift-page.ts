@@ -1,21 +1,15 @@
 /** The report of a drift check: the verdict in a sentence, and what it rests on. */
 import { type Html, html, NOTHING } from "@churn/contract";
-import type { ColumnFinding, Verdict } from "../drift/check.ts";
+import type { ColumnFinding } from "../drift/check.ts";
 import { DRIFT_TESTS } from "../drift/drift-tests.ts";
 import type { Tier } from "../drift/tier.ts";
 import type { DriftResult } from "../drift-result.ts";
 import type { DrawnChart } from "./charts.ts";
+import { HEADLINES } from "./drift-summary.ts";
 import { FINDINGS_HEADER, findingRows, METRICS_HEADER, metricsRow } from "./performance.ts";
 import { figure, renderPage, section } from "./shell.ts";
 import { table } from "./tables.ts";
 import { count, percent, pValue } from "./words.ts";
-
-export const HEADLINES: Readonly<Record<Verdict, string>> = {
-  ok: "Nothing that should worry anyone.",
-  drift: "Customers are no longer those that the model was made from.",
-  dataQuality: "The data have faults, to be mended where they come from.",
-  notEnoughData: "There are not enough customers for a verdict.",
-};
 
 const TIERS: Readonly<Record<Tier, string>> = {
   alarm: "shifted, and it matters",
@@ -31,17 +25,17 @@ export function renderDriftReport(result: DriftResult, charts: readonly DrawnCha
 <h1>${verdict} <span>${modelVersion}</span></h1>
 <p class="lede">${HEADLINES[verdict]}</p>
 ${reasons.map((reason) => html`<p class="note">${reason}</p>`)}`;
-  const figures = (isScores: boolean): Html[] => charts.filter(({ id }) => (id === "scores") === isScores).map(figure);
-  const main = html`${section("Probabilities", "What do the changes make of the predictions?", figures(true), [scoresTable(result)])}
+  const figures = (of: string): Html[] => charts.filter(({ id }) => id.startsWith(of)).map(figure);
+  const main = html`${section("Probabilities", "What do the changes make of the predictions?", figures("scores"), [scoresTable(result)])}
 ${section("Columns", "Which have changed, and what does it do to the predictions? The most harmful first.", [], [columnsTable(columns)])}
-${section("As they were and as they are", "Columns with a finding, and the most harmful of the others.", figures(false))}
-${performanceSection(result)}
+${section("As they were and as they are", "Columns with a finding, and the most harmful of the others.", figures("column-"))}
+${performanceSection(result, figures("performance-"))}
 ${section("How to read this", "", [], [explanation(result)])}`;
   return renderPage(`${verdict}: drift check of ${count(rows)} customers`, header, main);
 }
 
 /** Nothing of a file: it has no outcomes. */
-function performanceSection({ performance }: DriftResult): Html {
+function performanceSection({ performance }: DriftResult, figures: readonly Html[]): Html {
   if (performance === null) return NOTHING;
   const { notes, history, slices } = performance;
   const findings = findingRows(performance);
@@ -67,7 +61,12 @@ function performanceSection({ performance }: DriftResult): Html {
           ),
         ]),
   ];
-  return section("Outcomes", "How has the model done, where it is known, and do as many leave as should?", [], tables);
+  return section(
+    "Outcomes",
+    "How has the model done, where it is known, and do as many leave as should?",
+    figures,
+    tables,
+  );
 }
 
 const wordTable = (caption: string, header: readonly string[], rows: readonly (readonly string[])[]): Html =>

@@ -10,10 +10,18 @@ export function checkReportPath(path: string, taken: readonly string[] = []): vo
   if (extname(path).toLowerCase() !== ".html") {
     throw new ChurnError("CHURN_ERR_OPTION_INVALID", `${path}: expected a file name ending in .html`);
   }
+  checkFree(path, taken);
+}
+
+/**
+ * @param taken Files that are read or written, folders that are written.
+ * @throws CHURN_ERR_OPTION_INVALID for a place that is taken
+ */
+export function checkFree(path: string, taken: readonly string[]): void {
   const owner = taken.find((other) => `${resolve(path)}${sep}`.startsWith(`${resolve(other)}${sep}`));
   if (owner === undefined) return;
   throw new ChurnError(
     "CHURN_ERR_OPTION_INVALID",
-    `${path}: the report would be in the way of ${owner}: name another file`,
+    `${path}: the file would be in the way of ${owner}: name another one`,
   );
 }

@@ -7,7 +7,7 @@ import { figure, INTERVAL } from "./words.ts";
 
 export const FINDINGS_HEADER = ["predictions of", "outcomes", "figure", "now", INTERVAL, "expected", "finding"];
 
-const labelOf = (metric: string): string =>
+export const labelOf = (metric: string): string =>
   metric === "observed_expected" ? "Left, for each expected" : METRIC_LABELS[metric as keyof typeof METRIC_LABELS];
 
 const interval = ({ low, high }: Metric): string => `${figure(low)} – ${figure(high)}`;
