@@ -90,7 +90,8 @@ for (const [name, report] of Object.entries(REPORTS)) {
       visit(report, {}, async ({ page }) => {
         const plots = await page.evaluate<{ width: number; isWithin: boolean; marks: number }[]>("plots()");
 
-        assert.equal(plots.length, 16);
+        if (name === "drift") assert.ok(plots.length > 6, String(plots.length));
+        else assert.equal(plots.length, 16);
         for (const { width, isWithin, marks } of plots) assert(width > 250 && isWithin && marks > 2);
       }));
 

@@ -99,7 +99,7 @@ function scoresTable({ scores: { reference, current }, domain, rows }: DriftResu
 function columnsTable(columns: readonly ColumnFinding[]): Html {
   const rows = columns.map(
     ({ column, tier, tests, effect, harm }) =>
-      html`<tr><th scope="row">${column}</th><td>${TIERS[tier]}</td><td class="number"><b>${harm.size.toFixed(4)}</b></td><td class="number">${signed(harm.meanScore)}</td><td class="number">${(effect?.kolmogorov_smirnov ?? effect?.total_variation)?.toFixed(3) ?? "–"}</td><td class="number">${effect?.population_stability_index.toFixed(3) ?? "–"}</td><td class="number muted">${tests.map(({ test, adjustedPValue }) => `${test} ${pValue(adjustedPValue)}`).join(", ")}</td></tr>
+      html`<tr><th scope="row">${column}</th><td>${TIERS[tier]}</td><td class="number"><b>${harm.size.toFixed(4)}</b></td><td class="number">${signed(harm.meanScore)}</td><td class="number">${(effect?.kolmogorov_smirnov ?? effect?.total_variation)?.toFixed(3) ?? "–"}</td><td class="number">${effect?.population_stability_index.toFixed(3) ?? "–"}</td><td class="muted">${tests.map(({ test, adjustedPValue }) => `${test}\u00a0${pValue(adjustedPValue)}`).join(", ")}</td></tr>
 `,
   );
   const header = ["column", "finding", "harm", "mean moved by", "distance", "PSI", "p, corrected"];
