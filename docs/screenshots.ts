@@ -1,12 +1,12 @@
 /**
  * Takes README's pictures in a real Chromium: `node_modules/.bin/node docs/screenshots.ts`, or only some of them: `… dashboard`.
- * The running service after a prediction; its dashboard after two thousand; the champion's report, by the held-out among
+ * The running service after a prediction; its dashboard after two thousand; a drift check; the champion's report, by the held-out among
  * customers whose true probability is known.
  */
 import { execFileSync } from "node:child_process";
 import { mkdtempSync, readFileSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
-import { join } from "node:path";
+import { join, resolve } from "node:path";
 import { fileURLToPath, pathToFileURL } from "node:url";
 import { type Browser, chromium, type Page } from "playwright-core";
 import { customerRequests } from "../bench/customer-requests.ts";
@@ -55,6 +55,24 @@ async function picturesOfReport(browser: Browser): Promise<void> {
     await phone.locator("#roc").scrollIntoViewIfNeeded();
     await phone.locator("#roc").evaluate("(figure) => window.scrollTo(0, figure.offsetTop - 96)");
     await phone.screenshot({ path: join(IMAGES, "report-dark-phone.png") });
+  } finally {
+    rmSync(folder, { recursive: true });
+  }
+}
+
+/** A month in which prices have risen, against the champion. */
+async function pictureOfDrift(browser: Browser): Promise<void> {
+  const folder = mkdtempSync(join(tmpdir(), "churn-screenshots-"));
+  try {
+    const [data, report] = ["month.parquet", "drift.html"]; // of the folder: its name is on the picture
+    const churn = (...args: readonly string[]): unknown =>
+      execFileSync(process.execPath, [CHURN, ...args, "--quiet"], { cwd: folder });
+    const month = ["--month", "1", "--scenario", "price-increase", "--seed", "2027", "--rows", "5000"];
+    churn("generate", ...month, "--out", data);
+    churn("drift", "--model", resolve(MODEL), "--current", data, "--report", report);
+    const page = await browser.newPage({ viewport: { width: 1200, height: 1010 } });
+    await page.goto(pathToFileURL(join(folder, report)).href);
+    await page.screenshot({ path: join(IMAGES, "drift.png") });
   } finally {
     rmSync(folder, { recursive: true });
   }
@@ -152,6 +170,7 @@ const PICTURES: Readonly<Record<string, (browser: Browser) => Promise<void>>> = 
   docs: pictureOfDocs,
   report: picturesOfReport,
   dashboard: picturesOfDashboard,
+  drift: pictureOfDrift,
 };
 
 const wanted = process.argv.length > 2 ? process.argv.slice(2) : Object.keys(PICTURES);
