@@ -1,5 +1,6 @@
 import assert from "node:assert/strict";
 import { describe, test } from "node:test";
+import { lowerBeta } from "../src/statistics/beta.ts";
 import { binomialLowerTail, binomialUpperTail, clopperPearson } from "../src/statistics/binomial.ts";
 import {
   jensenShannonDistance,
@@ -81,7 +82,7 @@ test("tables are as unlikely, and as far apart, as exact figures near scipy's", 
   }
 });
 
-test("tails of the hypergeometric, binomial, chi-square and normal laws are scipy's", () => {
+test("tails of the hypergeometric, binomial, beta, chi-square and normal laws are scipy's", () => {
   for (const { k, p, ...urn } of fixture.hypergeometric) {
     sameProbability(hypergeometricTwoSided(k, urn), p, `${k} of ${JSON.stringify(urn)}`);
   }
@@ -89,6 +90,7 @@ test("tails of the hypergeometric, binomial, chi-square and normal laws are scip
     sameProbability(binomialUpperTail(k, n, p), sf, `≥ ${k} of ${n} at ${p}`);
     sameProbability(binomialLowerTail(k, n, p), cdf, `≤ ${k} of ${n} at ${p}`);
   }
+  for (const { x, a, b, p } of fixture.beta) sameProbability(lowerBeta(x, a, b), p, `${x}, ${a}, ${b}`);
   for (const { x, df, p } of fixture.chiSquare) sameProbability(chiSquareUpperTail(x, df), p, `${x}, ${df}`);
   for (const { z, p } of fixture.normal) sameProbability(normalUpperTail(z), p, `${z}`);
 });
