@@ -61,13 +61,11 @@ export function decide(measures: GateMeasures, { championProfit, hasAlarm }: Gat
     const reason = `the models differ on ${primary.differing} customers: ${LEAST_DIFFERING} are needed`;
     return { outcome: "notEnoughEvidence", reason, moreCustomers: moreFor(primary, leastGain) };
   }
-  if (hasAlarm && logLossGain.lower > 0 && (acceptanceProfit?.lower ?? 0) > -margin && noWorse) {
-    return decided(
-      "promote",
-      "the champion alarms; the challenger's probabilities are better, and its profit is not worse",
-    );
-  }
-  if (primary.lower > 0 && logLossGain.mean >= 0 && noWorse) {
+  if (hasAlarm) {
+    if (logLossGain.lower > 0 && (acceptanceProfit?.lower ?? 0) > -margin && noWorse) {
+      return decided("promote", "the champion alarms: the challenger's probabilities are better, its profit not worse");
+    }
+  } else if (primary.lower > 0 && logLossGain.mean >= 0 && noWorse) {
     return decided("promote", acceptanceProfit === undefined ? "its log-loss is lower" : "its profit is higher");
   }
   if (primary.upper < leastGain) return decided("keep", "the challenger is not better by what a change is worth");
