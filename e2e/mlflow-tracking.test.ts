@@ -13,8 +13,10 @@ import { text } from "node:stream/consumers";
 import { after, before, describe, test } from "node:test";
 import { fileURLToPath } from "node:url";
 import { churn } from "../bench/command.ts";
+import { customerRequests } from "../bench/customer-requests.ts";
 import { PythonScript } from "../bench/python.ts";
 import { Model, readModelDirectory } from "../contract/src/index.ts";
+import { DAY_MS } from "../training/src/drift/windows.ts";
 import { FileStore } from "../training/src/tracking/file-store.ts";
 import { MlflowClient } from "../training/src/tracking/mlflow-client.ts";
 import { pushRun } from "../training/src/tracking/push.ts";
@@ -22,8 +24,10 @@ import { newModelId, newRunId, type Run } from "../training/src/tracking/run.ts"
 import { asSent, asWaiting } from "../training/src/tracking/waiting.ts";
 import { startFaultyProxy } from "./faulty-proxy.ts";
 import { isMlflowMissing, MLFLOW_ADMIN, type MlflowServer, mlflowSkip, startMlflow } from "./mlflow-server.ts";
+import { storeWithOutcomes } from "./outcome-store.ts";
 
 const MAIN = fileURLToPath(new URL("../training/src/main.ts", import.meta.url));
+const CHAMPION = fileURLToPath(new URL("../models/best_model", import.meta.url));
 const ROWS = 4000;
 const SMALL_FOREST = ["--n-estimators", "40", "--max-depth", "6"];
 
@@ -175,6 +179,30 @@ describe("with a real server", { skip: mlflowSkip }, () => {
     assert.deepEqual(params.differing, { seed: ["42", "7"] });
     assert.deepEqual(metrics.roc_auc.values, [first.metrics.roc_auc, second.metrics.roc_auc]);
     assert.equal(metrics.roc_auc.deltas[1], second.metrics.roc_auc - first.metrics.roc_auc);
+  });
+
+  test("a drift check is a run there, with how the model has done as curves by week", async () => {
+    const cwd = mkdtempSync(at("drift-"));
+    const store = storeWithOutcomes(join(cwd, "store.db"), customerRequests(cwd, 1000), 1);
+    const args = ["--model", CHAMPION, "--current", store, "--every", "7d", "--json"];
+    const { code, output, errors } = await churnAt(cwd, server.url, ["drift", ...args]);
+    assert.deepEqual([code, errors], [0, ""]);
+    const result = JSON.parse(output);
+    const run = await told(server.url, result.run.runId);
+
+    assert.equal(run.tags.verdict, result.verdict);
+    assert.equal(run.metrics.find(({ key }) => key === "mean_score")?.value, result.scores.current.mean);
+    const weeks = result.performance.history.map(({ from, rows }: { from: string; rows: number }) => [
+      Date.parse(from) / (7 * DAY_MS),
+      rows,
+    ]);
+    const curve = run.metrics.filter(({ key }) => key === "weekly/predictions").map(({ step, value }) => [step, value]);
+    assert.ok(curve.length > 10);
+    assert.deepEqual(
+      curve.sort(([a], [b]) => a - b),
+      weeks,
+    );
+    assert.equal(run.artifacts["report.html"], hash(readFileSync(join(cwd, "reports/drift.html"))));
   });
 
   test("a server that is killed while a run is sent costs a warning, and a later push completes it", async () => {
