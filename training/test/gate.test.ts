@@ -1,9 +1,11 @@
 import assert from "node:assert/strict";
 import { describe, test } from "node:test";
+import { parseDataset } from "@churn/contract";
 import { AcceptanceProfit } from "../src/gate/acceptance-profit.ts";
 import { compareModels } from "../src/gate/measures.ts";
 import { normalQuantile, pairedDifference } from "../src/gate/paired-difference.ts";
 import { attemptLevel, decide, type GateMeasures } from "../src/gate/rule.ts";
+import { calibrationVeto, DEFAULT_LIMITS, limitVetoes, schemaVetoes, sliceVetoes } from "../src/gate/vetoes.ts";
 import { Random } from "../src/random.ts";
 
 const ECONOMICS = { customerValue: 6000, contactCost: 40, offerCost: 700, offerAcceptance: 0.4 };
@@ -133,5 +135,63 @@ describe("the rule", () => {
     const levels = Array.from({ length: 10_000 }, (_, i) => attemptLevel(i + 1));
     const sum = levels.reduce((total, level) => total + level, 0);
     assert.ok(sum < 0.05 && sum > 0.0499);
+  });
+});
+
+describe("vetoes", () => {
+  const metric = (value: number, low: number) => ({ value, low, high: value + (value - low) });
+
+  test("calibration: only an error that is large for sure, and larger than the champion's", () => {
+    assert.equal(calibrationVeto(metric(0.01, 0), metric(0.05, 0.04)).length, 1);
+    assert.deepEqual(calibrationVeto(metric(0.01, 0), metric(0.05, 0.02)), []);
+    assert.deepEqual(calibrationVeto(metric(0.06, 0.05), metric(0.05, 0.04)), []);
+  });
+
+  test("groups: a group that is worse is named; equal models are refused in no more than one comparison of twenty", () => {
+    const rows = 20 * 400;
+    const slices = Array.from({ length: 20 }, (_, i) => ({
+      column: "group",
+      level: String(i),
+      rows: Uint32Array.from({ length: 400 }, (__, k) => 400 * i + k),
+    }));
+    const labels = Uint8Array.from({ length: rows }, (_, row) => +(row % 5 === 0));
+    const gains = (random: Random): Float64Array => new Float64Array(rows).map(() => random.uniform() - 0.5);
+    const refused = Array.from(
+      { length: 300 },
+      (_, seed) => sliceVetoes(slices, gains(new Random(seed)), labels).length > 0,
+    );
+    assert.ok(refused.filter(Boolean).length / 300 < 0.09); // 3 standard errors above 0.05
+
+    const worse = gains(new Random(1)).map((gain, row) => gain - (row < 400 ? 0.1 : 0));
+    assert.deepEqual(
+      sliceVetoes(slices, worse, labels).map(({ reason }) => reason.replace(/[\d.]+ where/, "… where")),
+      ["its log-loss is worse by … where group is 0"],
+    );
+    const few = [{ ...slices[0], rows: slices[0].rows.subarray(0, 199) }];
+    assert.deepEqual(sliceVetoes(few, worse, labels), []);
+  });
+
+  test("size, time, and requests that were right and would not be any more", () => {
+    assert.deepEqual(
+      limitVetoes({ bytes: 3e7, microseconds: 2000 }, DEFAULT_LIMITS).map(({ kind }) => kind),
+      ["size", "latency"],
+    );
+    assert.deepEqual(limitVetoes({ bytes: 3e6, microseconds: 20 }, DEFAULT_LIMITS), []);
+    const before = parseDataset(
+      {
+        name: "d",
+        target: { column: "y", positive: 1 },
+        columns: { a: { type: "number" }, b: { type: "number", nullable: true }, y: { type: "integer" } },
+      },
+      "before",
+    );
+    const after = { ...before, columns: { ...before.columns } };
+    assert.deepEqual(schemaVetoes(before, after), []);
+    const { a: _, ...rest } = before.columns;
+    const changed = { ...before, columns: { ...rest, b: { type: "number" as const }, c: { type: "number" as const } } };
+    assert.deepEqual(
+      schemaVetoes(before, changed).map(({ reason }) => reason),
+      ["a is no longer known, and a request with it would be refused", "b is now required", "c is now required"],
+    );
   });
 });
