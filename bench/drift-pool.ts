@@ -13,6 +13,7 @@ import {
 } from "../contract/src/index.ts";
 import { openCustomers } from "../training/src/data/reader.ts";
 import { findData } from "../training/src/data/source.ts";
+import { take } from "../training/src/data/take.ts";
 import { BinCounter } from "../training/src/drift/bin-counter.ts";
 import type { ColumnReference } from "../training/src/drift/column-reference.ts";
 import type { ContributionCurve } from "../training/src/drift/contribution-curves.ts";
@@ -103,7 +104,7 @@ export class PoolDrawer {
     const values = this.take(rows);
     const columns = describeColumns(values, this.#model.manifest.encodings, CUTS);
     const holdout = rows.subarray(0, Math.ceil(rows.length / 5));
-    const scores = Float64Array.from(holdout, (row) => this.#pool.scores[row]);
+    const scores = take(this.#pool.scores, holdout);
     const sampled = Uint32Array.from({ length: Math.min(SAMPLE_ROWS, holdout.length) }, (_, i) => i);
     const labels = new Uint8Array(holdout.length);
     const reference: DriftReference = {
@@ -136,16 +137,14 @@ export class PoolDrawer {
     return {
       rows: rows.length,
       columns: new Map(columns),
-      scores: Float64Array.from(scored, (row) => this.#pool.scores[row]),
+      scores: take(this.#pool.scores, scored),
       sample: new Map(sample),
     };
   }
 
   /** The values of rows, by column. */
   take(rows: Uint32Array): Map<string, Float32Array> {
-    return new Map(
-      [...this.#pool.columns].map(([name, column]) => [name, Float32Array.from(rows, (row) => column[row])]),
-    );
+    return new Map([...this.#pool.columns].map(([name, column]) => [name, take(column, rows)]));
   }
 
   #quantise({ columns }: DriftReference): void {
