@@ -29,7 +29,7 @@ const PER_DAY = 2_000;
 const DAYS_BEFORE = 63;
 /** Beyond the horizon, until mature outcomes must have told. */
 const DAYS_AFTER = 14;
-const QUIET_DAYS = 120;
+const QUIET_DAYS = 90;
 
 const seeds = readCount("seeds", SEEDS);
 const model = Model.load(MODEL);
