@@ -12,6 +12,8 @@ import { makeFolders } from "@churn/contract";
 const LOCK_FILE = "lock";
 /** SQLite's number of "somebody else has it". */
 const BUSY = 5;
+/** Two who look at once would both be told that somebody else has it: one of them waits so long for the other to let go. */
+const LOOK_MS = 20;
 
 export interface Slot {
   readonly folder: string;
@@ -56,7 +58,7 @@ export async function visitAbandonedSlots(
 }
 
 function lock(folder: string): Slot | undefined {
-  const database = new DatabaseSync(join(folder, LOCK_FILE));
+  const database = new DatabaseSync(join(folder, LOCK_FILE), { timeout: LOOK_MS });
   try {
     database.exec("BEGIN EXCLUSIVE");
     return { folder, release: () => database.close() };
