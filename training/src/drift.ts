@@ -17,6 +17,7 @@ import { type DriftReference, decodeReference } from "./drift/reference.ts";
 import { type DriftWindow, WindowCounter } from "./drift/window.ts";
 import { DAY_MS, lastWindow, scalesFor } from "./drift/windows.ts";
 import type { CheckedWindow, DriftResult, WindowSummary } from "./drift-result.ts";
+import { describeCode } from "./lineage.ts";
 import type { Logger } from "./logger.ts";
 import { checkPerformance } from "./performance/check.ts";
 import { estimatePerformance } from "./performance/estimate.ts";
@@ -101,7 +102,14 @@ export async function checkDrift(options: DriftOptions): Promise<DriftResult> {
     text?.write(driftMarkdown(result));
     if (tracking === undefined) return result;
     onProgress("recording the run");
-    const run = driftRun({ result, manifest: files.manifest, started, ended: now(), report: drawn });
+    const run = driftRun({
+      result,
+      manifest: files.manifest,
+      commit: describeCode().commit,
+      started,
+      ended: now(),
+      report: drawn,
+    });
     return { ...result, run: await trackRuns(tracking, log, [run]) };
   } finally {
     for (const output of outputs) output.discard(); // what has been written stays

@@ -126,6 +126,18 @@ describe("the rule", () => {
     test(what, () => assert.equal(decide(found, { ...settings, hasAlarm }).outcome, outcome));
   }
 
+  test("goes by log-loss alone without economics", () => {
+    const without = (gain: number): GateMeasures => ({
+      ...measures(0, gain),
+      acceptanceProfit: undefined,
+      profit: undefined,
+    });
+    for (const hasAlarm of [false, true]) {
+      assert.equal(decide(without(0.002), { championProfit: 0, hasAlarm }).outcome, "promote");
+      assert.equal(decide(without(-0.002), { championProfit: 0, hasAlarm }).outcome, "keep");
+    }
+  });
+
   test("says how many customers more would show the difference", () => {
     const { moreCustomers } = decide(measures(0.5, 0.0003), settings);
     assert.equal(moreCustomers, Math.ceil(6.18 * (50 / 0.625) ** 2) - 10_000);

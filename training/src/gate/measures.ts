@@ -26,10 +26,9 @@ export function compareModels(
   economics: Economics | undefined,
   level: number,
 ): GateMeasures & { readonly championProfit: number } {
+  const count = customers === undefined ? labels.length : 1 + customers.reduce((a, b) => Math.max(a, b), 0);
   const paired = (gainOf: (one: Contestant, row: number) => number) => {
-    const gains = new Float64Array(
-      customers === undefined ? labels.length : 1 + customers.reduce((a, b) => Math.max(a, b), 0),
-    );
+    const gains = new Float64Array(count);
     for (let row = 0; row < labels.length; row++) {
       gains[customers?.[row] ?? row] += gainOf(challenger, row) - gainOf(champion, row);
     }
@@ -43,7 +42,7 @@ export function compareModels(
   const profitOf = ({ scores, threshold }: Contestant, row: number): number =>
     scores[row] < threshold ? 0 : labels[row] === 1 ? worth.churner : worth.stayer;
   let championProfit = 0;
-  for (let row = 0; row < labels.length; row++) championProfit += profitOf(champion, row) / labels.length;
+  for (let row = 0; row < labels.length; row++) championProfit += profitOf(champion, row) / count;
   return {
     acceptanceProfit: paired(({ scores }, row) => uncertain.of(scores[row], labels[row])),
     profit: paired(profitOf),

@@ -11,15 +11,17 @@ import { sourceTags } from "./training-run.ts";
 export interface DriftRunFacts {
   readonly result: DriftResult;
   readonly manifest: ModelManifest;
+  /** Of the code that checks; null outside a repository. */
+  readonly commit: string | null;
   readonly started: Date;
   readonly ended: Date;
   /** Undefined where none was drawn. */
   readonly report: { readonly html: string; readonly charts: readonly DrawnChart[] } | undefined;
 }
 
-export function driftRun({ result, manifest, started, ended, report }: DriftRunFacts): Run {
+export function driftRun({ result, manifest, commit, started, ended, report }: DriftRunFacts): Run {
   const { verdict, current, falseAlarmsPerYear, everyDays } = result;
-  const { version, contentSha256, lineage } = manifest;
+  const { version, contentSha256 } = manifest;
   return {
     runId: newRunId(),
     name: `drift ${version}: ${verdict}`,
@@ -37,7 +39,7 @@ export function driftRun({ result, manifest, started, ended, report }: DriftRunF
       verdict,
       model_version: version,
       content_sha256: contentSha256,
-      ...sourceTags("churn drift", lineage.code.commit),
+      ...sourceTags("churn drift", commit),
       "mlflow.note.content": driftMarkdown(result),
     },
     inputs: [],
