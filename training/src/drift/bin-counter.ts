@@ -1,52 +1,47 @@
 /**
- * Counts values at the cut points of a reference: a grid of equal cells says between which cut
- * points a value lies, and what is left is searched.
+ * Counts values at the cut points of a reference: a grid of equal cells says near which cut
+ * points a value lies, and these are looked at one by one.
  */
 
 const CELLS = 16_384;
-/** Cut points of a cell that are looked at one by one, which is faster than by halves. */
+/** More cut points of one cell are searched by halves. */
 const FEW = 4;
-
-/** Where to look for a value among cut points. */
-interface Grid {
-  readonly cuts: Float32Array;
-  readonly lowest: number;
-  /** NaN without a cut point: no value is as low. */
-  readonly highest: number;
-  /** Cells per unit. */
-  readonly scale: number;
-  /** Per cell the first cut point in it or after it. */
-  readonly firsts: Uint16Array;
-}
 
 export class BinCounter {
   /** Per bin, the last above every cut point. */
   readonly counts: Uint32Array;
   missing = 0;
-  readonly #grid: Grid;
+  /** One more than there are: nothing is above the last. */
+  readonly #cuts: Float32Array;
+  readonly #lowest: number;
+  /** Cells per unit. */
+  readonly #scale: number;
+  /** Per cell the first cut point in it or after it. */
+  readonly #firsts: Uint16Array;
 
   /** @param cuts Ascending. */
   constructor(cuts: Float32Array) {
     this.counts = new Uint32Array(cuts.length + 1);
-    const last = cuts.length - 1;
-    const [lowest, highest] = [cuts[0] ?? Number.NaN, cuts[last] ?? Number.NaN];
-    const scale = highest > lowest ? CELLS / (highest - lowest) : 0;
-    const firsts = new Uint16Array(CELLS + 2);
-    for (let cell = 0, cut = 0; cell < firsts.length; cell++) {
-      while (cut < last && (cuts[cut] - lowest) * scale < cell) cut++;
-      firsts[cell] = cut;
+    this.#cuts = Float32Array.of(...cuts, Number.POSITIVE_INFINITY);
+    const lowest = cuts[0] ?? 0;
+    const width = (cuts.at(-1) ?? 0) - lowest;
+    this.#lowest = lowest;
+    this.#scale = width > 0 ? CELLS / width : 0;
+    this.#firsts = new Uint16Array(CELLS + 2);
+    for (let cell = 0, cut = 0; cell < this.#firsts.length; cell++) {
+      while (cut < cuts.length - 1 && (cuts[cut] - lowest) * this.#scale < cell) cut++;
+      this.#firsts[cell] = cut;
     }
-    this.#grid = { cuts, lowest, highest, scale, firsts };
   }
 
   /** @param values As float32 or wider; NaN is missing. */
   add(values: Float32Array | Float64Array): void {
     const { counts } = this;
-    const grid = this.#grid;
+    const [cuts, lowest, scale, firsts] = [this.#cuts, this.#lowest, this.#scale, this.#firsts];
     let missing = 0;
     for (let i = 0; i < values.length; i++) {
       const value = Math.fround(values[i]);
-      if (value - value === 0) counts[find(grid, value)]++;
+      if (value - value === 0) counts[find(value, cuts, lowest, scale, firsts)]++;
       else missing++; // NaN, or without an end
     }
     this.missing += missing;
@@ -54,14 +49,14 @@ export class BinCounter {
 
   /** @param value A float32. */
   binOf(value: number): number {
-    return find(this.#grid, value);
+    return find(value, this.#cuts, this.#lowest, this.#scale, this.#firsts);
   }
 }
 
-function find({ cuts, lowest, highest, scale, firsts }: Grid, value: number): number {
-  if (!(value <= highest)) return cuts.length;
-  if (value <= lowest) return 0;
-  const cell = ((value - lowest) * scale) | 0;
+/** The first cut point that is not below the value. */
+function find(value: number, cuts: Float32Array, lowest: number, scale: number, firsts: Uint16Array): number {
+  const place = (value - lowest) * scale;
+  const cell = place >= 0 ? (place <= CELLS ? place | 0 : CELLS) : 0;
   let low = firsts[cell];
   let high = firsts[cell + 1];
   while (high - low > FEW) {
@@ -69,6 +64,6 @@ function find({ cuts, lowest, highest, scale, firsts }: Grid, value: number): nu
     if (cuts[middle] < value) low = middle + 1;
     else high = middle;
   }
-  while (low < high && cuts[low] < value) low++;
+  while (cuts[low] < value) low++;
   return low;
 }

@@ -9,7 +9,7 @@
  */
 import { take } from "../data/take.ts";
 import type { BinnedFeatures } from "../forest/binning.ts";
-import { PlainKernel } from "../forest/plain-kernel.ts";
+import { makeOwnKernel } from "../forest/own-kernel.ts";
 import { TreeGrower } from "../forest/tree.ts";
 import { LEAF, type Tree } from "../forest/tree-kernel.ts";
 import { Random } from "../random.ts";
@@ -149,7 +149,7 @@ function growTrees({ columns, labels }: Rows, seed: number): Tree[] {
     hasMissing: new Uint8Array(nFeatures).fill(1),
   };
   const parameters = { ...PARAMETERS, featuresPerSplit: Math.ceil(FEATURE_SHARE * nFeatures) };
-  const kernel = new PlainKernel({ features, labels, scoredRows: new Uint32Array() }, parameters);
+  const kernel = makeOwnKernel({ features, labels, scoredRows: new Uint32Array() }, parameters);
   const grower = new TreeGrower(kernel, parameters);
   return Array.from({ length: TREES }, (_, tree) => grower.grow(new Random(seed, tree)));
 }
@@ -162,18 +162,23 @@ function scoreRows(trees: readonly Tree[], columns: readonly Uint8Array[]): Floa
   for (const [f, values] of columns.entries()) {
     for (let row = 0; row < values.length; row++) bytes[row * nFeatures + f] = values[row];
   }
-  for (const { feature, cut, missingRight, left, count, churners } of trees) {
-    // A missing value's byte is above every cut, so it goes right by itself; where it goes left, it is an exception.
-    const exceptions = Int16Array.from(missingRight, (direction) => (direction === 0 ? MISSING_BYTE : -1));
-    for (let row = 0; row < scores.length; row++) {
-      const start = row * nFeatures;
-      let node = 0;
-      for (let f = feature[0]; f !== LEAF; f = feature[node]) {
-        const byte = bytes[start + f];
-        node = left[node] + (+(byte > cut[node]) & +(byte !== exceptions[node]));
+  const nodes = new Uint16Array(scores.length);
+  for (const { feature, cut, missingRight, left, count, churners, depth } of trees) {
+    // Bytes of (cut, cut + width] go right: all above the cut, or all but that of missing values. None does at a leaf, which
+    // leads to itself: so all rows go down as far as the deepest, without a branch that would be mispredicted.
+    const width = (node: number): number => MISSING_BYTE - (missingRight[node] === 0 ? 1 + cut[node] : 0);
+    const widths = Uint8Array.from(feature, (f, node) => (f === LEAF ? 0 : width(node)));
+    const features = feature.map((f) => (f === LEAF ? 0 : f));
+    const next = left.map((child, node) => (feature[node] === LEAF ? node : child));
+    nodes.fill(0);
+    for (let level = 0; level < depth; level++) {
+      for (let row = 0; row < nodes.length; row++) {
+        const node = nodes[row];
+        const above = bytes[row * nFeatures + features[node]] - cut[node] - 1; // in [0, width) goes right
+        nodes[row] = next[node] + ((~above & (above - widths[node])) >>> 31);
       }
-      scores[row] += churners[node] / count[node];
     }
+    for (let row = 0; row < nodes.length; row++) scores[row] += churners[nodes[row]] / count[nodes[row]];
   }
   return scores;
 }
