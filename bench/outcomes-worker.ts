@@ -68,6 +68,7 @@ class SimulatedReader implements JudgedReader {
         const score = pool.scores[row];
         predictions.push({
           period: 0,
+          customer_key: null,
           since,
           features: null,
           score,

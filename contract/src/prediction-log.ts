@@ -155,7 +155,7 @@ const OF_CUSTOMER = `FROM outcomes o WHERE o.customer_key = p.customer_key AND o
  * The columns are those of `JudgedPredictionRow`.
  */
 export const JUDGED_PREDICTIONS = `
-  SELECT p.period, ${SINCE} AS since, p.features, p.score, p.decision, p.model_sha256,
+  SELECT p.period, p.customer_key, ${SINCE} AS since, p.features, p.score, p.decision, p.model_sha256,
     COALESCE(
       CASE WHEN own.outcome = 1 THEN own.observed_at END,
       CASE WHEN own.outcome IS NULL THEN (SELECT MIN(o.observed_at) ${OF_CUSTOMER} AND o.outcome = 1
@@ -179,6 +179,7 @@ export const JUDGED_PREDICTIONS = `
 export interface JudgedPredictionRow {
   /** The period's place, from 0. */
   readonly period: number;
+  readonly customer_key: string | null;
   /** From when on the outcome counts, epoch ms. */
   readonly since: number;
   readonly features: string;

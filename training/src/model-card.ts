@@ -4,7 +4,32 @@
  * @source Mitchell et al. 2019, "Model Cards for Model Reporting"
  */
 import type { Metrics, ModelManifest } from "@churn/contract";
+import type { ContestResult } from "./gate/contest.ts";
+import {
+  DIFFERENCES_HEADER,
+  differenceRows,
+  FLIPS_HEADER,
+  flipRows,
+  gateSentences,
+  METRICS_HEADER,
+  metricRows,
+} from "./report/gate-words.ts";
 import { calibrationSentence, confusionSentence, METRIC_LABELS, markdownTable, metricsTable } from "./report/text.ts";
+
+/** The card of a champion that has passed the gate. */
+export function describePromoted(manifest: ModelManifest, { reason, evidence }: ContestResult): string {
+  const flips = flipRows(evidence);
+  return `${describeModel(manifest)}
+## Why it was promoted
+Because ${reason}.
+
+${gateSentences(evidence).join("\n")}
+
+${markdownTable([DIFFERENCES_HEADER, ...differenceRows(evidence)])}
+
+${markdownTable([METRICS_HEADER, ...metricRows(evidence)])}
+${flips.length === 0 ? "" : `\n${markdownTable([FLIPS_HEADER, ...flips])}\n`}`;
+}
 
 export function describeModel(manifest: ModelManifest): string {
   const { dataset, forest, threshold, lineage, features, slices } = manifest;

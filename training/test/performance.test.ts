@@ -172,6 +172,7 @@ describe("the check of a store's outcomes", () => {
       const stayed = churnedAt === null && since + HORIZON * DAY <= end ? 0 : null;
       return {
         period: 0,
+        customer_key: null,
         since,
         features: null,
         score,

@@ -91,7 +91,7 @@ export function driftCommand(): Command {
 const PERIODS: Readonly<Record<string, number>> = { year: 1, month: 12, week: 365 / 7, day: 365 };
 
 /** "1/year" → 1, "2/month" → 24. */
-function perYear(text: string): number {
+export function perYear(text: string): number {
   const [, count, period] = /^(\d+(?:\.\d+)?)\/(year|month|week|day)$/.exec(text) ?? [];
   const rate = Number(count) * PERIODS[period];
   if (rate > 0) return rate;
@@ -101,7 +101,7 @@ function perYear(text: string): number {
 }
 
 /** "7d" → 7. */
-function days(text: string): number {
+export function days(text: string): number {
   const [, count] = /^(\d{1,3})d$/.exec(text) ?? [];
   const value = Number(count);
   if (value >= 1 && value <= 365) return value;

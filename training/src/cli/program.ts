@@ -13,6 +13,7 @@ const COMMANDS: Readonly<Record<string, () => Promise<Command>>> = {
   train: async () => (await import("./train.ts")).trainCommand(),
   evaluate: async () => (await import("./evaluate.ts")).evaluateCommand(),
   drift: async () => (await import("./drift.ts")).driftCommand(),
+  retrain: async () => (await import("./retrain.ts")).retrainCommand(),
   predict: async () => (await import("./predict.ts")).predictCommand(),
   export: async () => (await import("./export.ts")).exportCommand(),
   runs: async () => (await import("./runs.ts")).runsCommand(),

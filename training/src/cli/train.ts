@@ -58,11 +58,7 @@ export function trainCommand(): Command {
       "after",
       "\nExample:\n  churn train --dataset datasets/telco/dataset.json --out models/telco --max-depth 10",
     );
-  for (const [name, { help, default: value, minimum, maximum, integer }] of Object.entries(FOREST_PARAMETERS)) {
-    const flag = name.replaceAll(/[A-Z]/g, (letter) => `-${letter.toLowerCase()}`);
-    const parser = numberIn(minimum, maximum, { whole: integer });
-    command.addOption(new Option(`--${flag} <n>`, help).argParser(parser).default(value));
-  }
+  forestOptions(command);
   for (const option of OUTPUT_OPTIONS) command.addOption(option);
   return command.action(async (options: TrainCommandOptions) => {
     const context = createContext(options);
@@ -90,6 +86,16 @@ export function trainCommand(): Command {
       extraColumns,
     });
   });
+}
+
+/** One option per parameter. @param instead What stands in for those that are not given, in words; their own defaults without it. */
+export function forestOptions(command: Command, instead?: string): void {
+  for (const [name, { help, default: value, minimum, maximum, integer }] of Object.entries(FOREST_PARAMETERS)) {
+    const flag = name.replaceAll(/[A-Z]/g, (letter) => `-${letter.toLowerCase()}`);
+    const text = instead === undefined ? help : `${help} (default: ${instead})`;
+    const option = new Option(`--${flag} <n>`, text).argParser(numberIn(minimum, maximum, { whole: integer }));
+    command.addOption(instead === undefined ? option.default(value) : option);
+  }
 }
 
 /** @param options.tracking A folder for the run, in place of what the environment says. */

@@ -24,12 +24,16 @@ export interface JudgedSet extends Sample {
   readonly trainingSideRows: number;
   /** Whether every row has a key. */
   readonly isKeyed: boolean;
+  /** Per row its customer, numbered from 0, if asked for; a row without a key is a customer. */
+  readonly customerNumbers: Uint32Array | undefined;
   /** Values of the judging rows that the specification or the model does not know: column → how many. */
   readonly findings: Readonly<Record<string, number>>;
 }
 
 export interface JudgedSetOptions {
   readonly customers: JudgingCustomers;
+  /** Whether to tell rows of one customer from those of others: a key of each is kept in memory. */
+  readonly numbered?: boolean;
   /** Gets the judging rows as they are in the file, to sample from. */
   readonly sample: RowSample;
   readonly onProgress?: (rows: number) => void;
@@ -40,12 +44,14 @@ export async function readJudgedSet(
   reader: CustomerReader,
   path: string,
   model: Model,
-  { customers, sample, onProgress = () => {} }: JudgedSetOptions,
+  { customers, numbered = false, sample, onProgress = () => {} }: JudgedSetOptions,
 ): Promise<JudgedSet> {
   const set = new GrowingSet(reader.rows, model);
   const { dataset } = model.manifest;
   const values: ValueCounts = new Map();
   const counts = { labelledRows: 0, trainingSideRows: 0, isKeyed: true };
+  const numbers = new Map<string, number>();
+  const customerNumbers: number[] = [];
   let start = 0;
   for await (const table of reader.tables()) {
     const labels = table.labels as Uint8Array;
@@ -58,13 +64,25 @@ export async function readJudgedSet(
     sample.add(rows, take(labels, judging));
     counts.isKeyed &&= hasKeys(table);
     counts.labelledRows += known.length;
+    if (numbered) for (const row of judging) customerNumbers.push(numberOf(customerKey(table, row, start), numbers));
     counts.trainingSideRows += judging.filter(onTrainingSide).length;
     start += table.rows;
     onProgress(start);
   }
   const judged = set.sample();
   checkBothClasses(path, judged.labels, customers === "all" ? "labelled rows" : "labelled holdout rows");
-  return { ...judged, ...counts, findings: violations(dataset, values) };
+  return {
+    ...judged,
+    ...counts,
+    customerNumbers: numbered ? Uint32Array.from(customerNumbers) : undefined,
+    findings: violations(dataset, values),
+  };
+}
+
+function numberOf(key: string, numbers: Map<string, number>): number {
+  const number = numbers.get(key) ?? numbers.size;
+  numbers.set(key, number);
+  return number;
 }
 
 function truthOf({ truth }: CustomerTable, rows: Uint32Array, start: number, path: string): Float64Array | undefined {

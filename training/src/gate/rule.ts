@@ -9,7 +9,7 @@
  *
  * @source Berger 1982, for intersection–union tests
  */
-import type { PairedDifference } from "./paired-difference.ts";
+import { normalQuantile, type PairedDifference } from "./paired-difference.ts";
 
 export type GateOutcome = "promote" | "keep" | "notEnoughEvidence";
 
@@ -26,6 +26,8 @@ export interface GateSettings {
   /** Of the champion, per customer, at its threshold; what margins are parts of. */
   readonly championProfit: number;
   readonly hasAlarm: boolean;
+  /** Of each bound. */
+  readonly level: number;
 }
 
 export interface GateDecision {
@@ -36,22 +38,26 @@ export interface GateDecision {
 }
 
 /** Of the champion's profit: a loss that an alarm accepts, and the least gain worth a change. */
-const MARGIN = 0.01;
+export const MARGIN = 0.01;
 const LEAST_GAIN = 0.0025;
 /** Without economics: of log-loss. */
 const LEAST_LOG_LOSS_GAIN = 0.001;
 /** With fewer customers for whom there is a difference, its law is not normal enough. */
 export const LEAST_DIFFERING = 50;
 
-/** (z of 5 % + z of 20 %)²: a difference as large as thought is found four times in five. */
-const POWER = 6.18;
+/** All attempts on the same customers together have 5 %: the first most of it, and the rest falls as the squares of their number. */
+const FIRST_LEVEL = 0.045;
+const LEVEL_OF_MORE = 0.005;
 
-/** The level of the k-th attempt on the same customers: all of them together have 5 %. @param attempt From 1 */
+/** The level of the k-th attempt on the same customers. @param attempt From 1 */
 export function attemptLevel(attempt: number): number {
-  return (0.05 * 6) / (Math.PI * attempt) ** 2;
+  return attempt === 1 ? FIRST_LEVEL : (LEVEL_OF_MORE * 6) / (Math.PI * (attempt - 1)) ** 2;
 }
 
-export function decide(measures: GateMeasures, { championProfit, hasAlarm }: GateSettings): GateDecision {
+/** Customers for each (standard deviation / difference)² with which a test of this level finds the difference four times in five. */
+export const customersFactor = (level: number): number => (normalQuantile(level) + normalQuantile(0.2)) ** 2;
+
+export function decide(measures: GateMeasures, { championProfit, hasAlarm, level }: GateSettings): GateDecision {
   const { acceptanceProfit, profit, logLossGain } = measures;
   const primary = acceptanceProfit ?? logLossGain;
   const leastGain = acceptanceProfit === undefined ? LEAST_LOG_LOSS_GAIN : LEAST_GAIN * Math.abs(championProfit);
@@ -59,7 +65,7 @@ export function decide(measures: GateMeasures, { championProfit, hasAlarm }: Gat
   const noWorse = profit === undefined || profit.mean > -margin;
   if (primary.differing < LEAST_DIFFERING) {
     const reason = `the models differ on ${primary.differing} customers: ${LEAST_DIFFERING} are needed`;
-    return { outcome: "notEnoughEvidence", reason, moreCustomers: moreFor(primary, leastGain) };
+    return { outcome: "notEnoughEvidence", reason, moreCustomers: moreFor(primary, leastGain, level) };
   }
   if (hasAlarm) {
     const isSafe = acceptanceProfit === undefined || acceptanceProfit.lower > -margin;
@@ -72,12 +78,12 @@ export function decide(measures: GateMeasures, { championProfit, hasAlarm }: Gat
   if (primary.upper < leastGain) return decided("keep", "the challenger is not better by what a change is worth");
   if (logLossGain.upper < 0) return decided("keep", "the challenger's probabilities are worse");
   const reason = "neither better nor shown to be no better";
-  return { outcome: "notEnoughEvidence", reason, moreCustomers: moreFor(primary, leastGain) };
+  return { outcome: "notEnoughEvidence", reason, moreCustomers: moreFor(primary, leastGain, level) };
 }
 
 const decided = (outcome: GateOutcome, reason: string): GateDecision => ({ outcome, reason, moreCustomers: null });
 
-function moreFor({ n, mean, standardDeviation }: PairedDifference, leastGain: number): number {
+function moreFor({ n, mean, standardDeviation }: PairedDifference, leastGain: number, level: number): number {
   const difference = Math.max(mean, leastGain);
-  return Math.max(1, Math.ceil(POWER * (standardDeviation / difference) ** 2) - n);
+  return Math.max(1, Math.ceil(customersFactor(level) * (standardDeviation / difference) ** 2) - n);
 }

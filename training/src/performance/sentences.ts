@@ -1,5 +1,6 @@
 /** What outcomes show, in sentences. */
 import type { DepartureCurves } from "./departure-curves.ts";
+import type { PerformanceFinding } from "./finding.ts";
 import type { EarlyWindow, MatureWindow } from "./result.ts";
 
 const METRIC_WORDS: Readonly<Record<string, string>> = {
@@ -12,11 +13,11 @@ const METRIC_WORDS: Readonly<Record<string, string>> = {
 export function matureReasons({ from, to, findings }: MatureWindow): string[] {
   return findings
     .filter(({ tier }) => tier === "alarm")
-    .map(
-      ({ metric, value, reference }) =>
-        `predictions of ${from} to ${to}: ${METRIC_WORDS[metric]} is ${value.toPrecision(4)}, expected ${reference.toPrecision(4)}`,
-    );
+    .map((finding) => `predictions of ${from} to ${to}: ${findingSentence(finding)}`);
 }
+
+export const findingSentence = ({ metric, value, reference }: PerformanceFinding): string =>
+  `${METRIC_WORDS[metric]} is ${value.toPrecision(4)}, expected ${reference.toPrecision(4)}`;
 
 export function earlyReasons({ from, to, observed, expected, finding }: EarlyWindow): string[] {
   if (finding?.tier !== "alarm") return [];

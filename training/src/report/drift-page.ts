@@ -8,7 +8,7 @@ import type { DrawnChart } from "./charts.ts";
 import { HEADLINES } from "./drift-summary.ts";
 import { FINDINGS_HEADER, findingRows, METRICS_HEADER, metricsRow } from "./performance.ts";
 import { figure, renderPage, section } from "./shell.ts";
-import { table } from "./tables.ts";
+import { table, wordTable } from "./tables.ts";
 import { count, percent, pValue } from "./words.ts";
 
 const TIERS: Readonly<Record<Tier, string>> = {
@@ -68,17 +68,6 @@ function performanceSection({ performance }: DriftResult, figures: readonly Html
     tables,
   );
 }
-
-const wordTable = (caption: string, header: readonly string[], rows: readonly (readonly string[])[]): Html =>
-  table(
-    caption,
-    header,
-    rows.map(
-      ([first, ...rest]) =>
-        html`<tr><th scope="row">${first}</th>${rest.map((cell) => html`<td>${cell}</td>`)}</tr>
-`,
-    ),
-  );
 
 function scoresTable({ scores: { reference, current }, domain, rows }: DriftResult): Html {
   const row = (name: string, before: string, now: string): Html =>

@@ -75,6 +75,17 @@ export function valueList(
   return intervals(shown, title, ".0%", "bar", [], most);
 }
 
+/** Values with bounds, one row each, beside dotted lines. */
+export function intervalList(rows: readonly Interval[], title: string, format: string, lines: readonly number[]): Plot {
+  return intervals(
+    rows,
+    title,
+    format,
+    "dot",
+    lines.map((line) => vertical(digits(line), CHANCE)),
+  );
+}
+
 export function importanceChart({ explanation: { importances } }: ReportContent): Chart {
   const rows = importances.slice(0, MOST_ROWS).map(({ column, ...metric }) => ({ name: column, ...metric }));
   const rest =

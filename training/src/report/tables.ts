@@ -29,6 +29,18 @@ ${rows}</tbody>
 `;
 }
 
+/** A table of words, the first of each row its name. */
+export const wordTable = (caption: string, header: readonly string[], rows: readonly (readonly string[])[]): Html =>
+  table(
+    caption,
+    header,
+    rows.map(
+      ([first, ...rest]) =>
+        html`<tr><th scope="row">${first}</th>${rest.map((cell) => html`<td>${cell}</td>`)}</tr>
+`,
+    ),
+  );
+
 const numberCell = (metric: Metric | undefined): Html =>
   html`<td class="number">${metric === undefined ? "–" : figure(metric.value)}</td>`;
 

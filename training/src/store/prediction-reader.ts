@@ -40,7 +40,7 @@ export type JudgedPrediction = Omit<JudgedPredictionRow, "features"> & { readonl
 
 /** `$1` the horizon, `$2` and `$3` the window, `$4` the period. */
 export const judgedStatement = (withFeatures: boolean): string =>
-  `SELECT period, since, ${withFeatures ? "features" : "NULL AS features"}, score, decision, model_sha256,
+  `SELECT period, customer_key, since, ${withFeatures ? "features" : "NULL AS features"}, score, decision, model_sha256,
     churned_at, stayed, contacted FROM (${JUDGED_PREDICTIONS}) AS judged`;
 
 /** As the query has it, in the statement's order. */

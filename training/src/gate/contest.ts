@@ -1,0 +1,168 @@
+/**
+ * The gate, from two models and data to a decision:
+ *
+ *     held-out customers ─▶ scores of both ─▶ plan (before an outcome counts) ─▶ differences ─▶ rule, vetoes ─▶ evidence
+ *
+ * Who is held out follows from a hash of the customer's key, in every month: nobody who judges was in either's training.
+ */
+import { readdirSync, statSync } from "node:fs";
+import { join } from "node:path";
+import { Model, RequestReader } from "@churn/contract";
+import { type JudgedSet, readJudgedSet } from "../data/judged-set.ts";
+import { openCustomers } from "../data/reader.ts";
+import type { DataSource } from "../data/source.ts";
+import { contactValues } from "../evaluation/economics.ts";
+import { importanceSample } from "../evaluation/importance.ts";
+import { computeMetrics, logLossOf } from "../evaluation/metrics.ts";
+import { rowsWhere } from "../sample.ts";
+import type { GateEvidence, GatePlan } from "./evidence.ts";
+import { describeFlips } from "./flips.ts";
+import { type Contestant, compareModels } from "./measures.ts";
+import { planComparison } from "./plan.ts";
+import { attemptLevel, decide, type GateDecision } from "./rule.ts";
+import {
+  calibrationVeto,
+  type GateSlice,
+  type Limits,
+  limitVetoes,
+  schemaVetoes,
+  sliceVetoes,
+  type Veto,
+} from "./vetoes.ts";
+
+export interface ContestOptions {
+  /** Model directories. */
+  readonly champion: string;
+  readonly challenger: string;
+  readonly data: DataSource;
+  readonly dataSha256: string;
+  readonly hasAlarm: boolean;
+  readonly limits: Limits;
+  /** Counts this time before an outcome is looked at. @returns the number of the attempt, from 1 */
+  readonly countAttempt: () => number;
+  readonly onPlan: (plan: GatePlan, customers: number) => void;
+}
+
+export interface ContestResult extends GateDecision {
+  readonly evidence: GateEvidence;
+}
+
+/** @throws CHURN_ERR_DATA_INSUFFICIENT for too few held-out customers of a class; what reading models and data throws */
+export async function contest(options: ContestOptions): Promise<ContestResult> {
+  const { data, hasAlarm, limits } = options;
+  const [before, now] = [Model.load(options.champion), Model.load(options.challenger)];
+  const [old, judged] = [await judgeBy(before, data), await judgeBy(now, data)];
+  const [champion, challenger] = [contestantOf(before, old), contestantOf(now, judged)];
+  const { dataset, lineage } = now.manifest;
+  const { economics } = dataset;
+  const { labels, customerNumbers } = judged;
+
+  const attempt = options.countAttempt();
+  const level = attemptLevel(attempt);
+  const plan = planComparison(champion, challenger, economics, level);
+  const customers = 1 + (customerNumbers ?? new Uint32Array()).reduce((a, b) => Math.max(a, b), -1);
+  options.onPlan(plan, customers);
+
+  const compared = compareModels(champion, challenger, { labels, customers: customerNumbers }, economics, level);
+  const decision = decide(compared, { championProfit: compared.championProfit, hasAlarm, level });
+  const metricsOf = ({ scores, threshold }: Contestant) =>
+    computeMetrics({ scores, labels }, { threshold, economics }, lineage.seed);
+  const metrics = { champion: metricsOf(champion), challenger: metricsOf(challenger) };
+  const vetoes: readonly Veto[] = [
+    ...calibrationVeto(metrics.champion.rms_calibration_error, metrics.challenger.rms_calibration_error),
+    ...sliceVetoes(slicesOf(now, judged), logLossGains(champion, challenger, labels), labels),
+    ...limitVetoes({ bytes: sizeOf(options.challenger), microseconds: latencyOf(now) }, limits),
+    ...schemaVetoes(before.manifest.dataset, dataset),
+  ];
+  const refused: GateDecision | undefined =
+    vetoes.length === 0
+      ? undefined
+      : { outcome: "keep", reason: vetoes.map(({ reason }) => reason).join("; "), moreCustomers: null };
+  const { acceptanceProfit = null, profit = null, logLossGain } = compared;
+  return {
+    ...(refused ?? decision),
+    evidence: {
+      customers,
+      rows: labels.length,
+      dataSha256: options.dataSha256,
+      hasAlarm,
+      attempt,
+      level,
+      plan,
+      acceptanceProfit,
+      profit,
+      logLossGain,
+      profits: economics === undefined ? null : profitsOf(compared, customers, labels, economics),
+      metrics,
+      vetoes,
+      moreCustomers: (refused ?? decision).moreCustomers,
+      flips: describeFlips(champion, challenger, judged, {
+        features: now.encoder.features,
+        encodings: now.manifest.encodings,
+        dataset,
+      }),
+    },
+  };
+}
+
+/** The held-out customers of the data whose outcome is known, with a model's scores. */
+export const judgeHeldOut = (model: string, data: DataSource): Promise<JudgedSet> => judgeBy(Model.load(model), data);
+
+async function judgeBy(model: Model, data: DataSource): Promise<JudgedSet> {
+  const reader = await openCustomers(data, model.manifest.dataset, { labelled: "partly" });
+  const sample = importanceSample(model.manifest.lineage.seed);
+  const options = { customers: "holdout", numbered: true, sample } as const;
+  return readJudgedSet(reader, data.path, model, options).finally(reader.close);
+}
+
+const contestantOf = ({ manifest }: Model, { scores }: JudgedSet): Contestant => ({
+  scores,
+  threshold: manifest.threshold.value,
+});
+
+function logLossGains(champion: Contestant, challenger: Contestant, labels: Uint8Array): Float64Array {
+  return Float64Array.from(
+    labels,
+    (label, row) => logLossOf(champion.scores[row], label) - logLossOf(challenger.scores[row], label),
+  );
+}
+
+function profitsOf(
+  { championProfit, profit }: ReturnType<typeof compareModels>,
+  customers: number,
+  labels: Uint8Array,
+  economics: Parameters<typeof contactValues>[0],
+): NonNullable<GateEvidence["profits"]> {
+  const worth = contactValues(economics);
+  const churners = labels.reduce((sum, label) => sum + label, 0);
+  const contactAll = (churners * worth.churner + (labels.length - churners) * worth.stayer) / customers;
+  return { champion: championProfit, challenger: championProfit + (profit?.mean ?? 0), contactAll };
+}
+
+/** The groups that the specification names. */
+function slicesOf({ encoder, manifest }: Model, { rows, columns }: JudgedSet): GateSlice[] {
+  return (manifest.dataset.slices ?? []).flatMap((column) => {
+    const values = columns[encoder.features.findIndex(({ name }) => name === column)];
+    const levels = manifest.encodings[column] ?? ["false", "true"];
+    return levels.map((level, code) => ({ column, level, rows: rowsWhere(rows, (row) => values[row] === code) }));
+  });
+}
+
+function sizeOf(directory: string): number {
+  return readdirSync(directory).reduce((sum, name) => sum + statSync(join(directory, name)).size, 0);
+}
+
+/** Predictions that are timed, the first half of them to warm up. */
+const TIMED = 2000;
+
+/** The median of single predictions. */
+function latencyOf(model: Model): number {
+  const { dataset, inputExample } = model.manifest;
+  const { row } = new RequestReader(dataset, model.encoder).read(inputExample);
+  const times = Float64Array.from({ length: TIMED }, () => {
+    const start = performance.now();
+    model.predictRow(row);
+    return 1000 * (performance.now() - start);
+  });
+  return times.slice(TIMED / 2).sort()[TIMED / 4];
+}
