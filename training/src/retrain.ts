@@ -13,7 +13,6 @@ import {
   ChurnError,
   type ForestParameters,
   type ModelManifest,
-  makeFolders,
   modelDirectory,
   readDataset,
   readModelDirectory,
@@ -23,7 +22,7 @@ import { type ContestResult, contest } from "./gate/contest.ts";
 import type { GatePlan } from "./gate/evidence.ts";
 import { DEFAULT_LIMITS } from "./gate/vetoes.ts";
 import type { Logger } from "./logger.ts";
-import { finishSuccession } from "./registry/succession.ts";
+import { finishSuccession, withChampion } from "./registry/succession.ts";
 import { checkFree, checkReportPath } from "./report/path.ts";
 import { renderRetrainReport } from "./report/retrain-page.ts";
 import { retrainMarkdown } from "./report/retrain-summary.ts";
@@ -34,14 +33,11 @@ import { type NewData, type NewDataOptions, openNewData } from "./retraining/new
 import { promote } from "./retraining/promotion.ts";
 import type { RetrainOutcome, RetrainResult } from "./retraining/result.ts";
 import { checkPlace, stageOutput } from "./staged-output.ts";
-import { withLock } from "./tracking/lock.ts";
 import { retrainRun } from "./tracking/retrain-run.ts";
 import type { TrackingTarget } from "./tracking/target.ts";
 import { trackRuns } from "./tracking/tracker.ts";
 import { type TrainResult, train } from "./train.ts";
 
-/** How long another retraining is waited for. */
-const PATIENCE_MS = 1000;
 /** Challengers in a row that were not promoted, from which on somebody should look. */
 const MANY_REFUSALS = 3;
 const CHAMPION = "best_model";
@@ -83,9 +79,7 @@ export async function retrain(options: RetrainOptions): Promise<RetrainResult> {
   checkReportPath(report, [model, state]);
   if (summary !== undefined) checkFree(summary, [model, state, report]);
   checkPlace(model);
-  const lock = join(dirname(resolve(model)), ".retrain.lock");
-  makeFolders(dirname(lock));
-  return withLock(lock, PATIENCE_MS, () => run(options));
+  return withChampion(model, () => run(options));
 }
 
 type Found = Omit<RetrainResult, "report" | "run">;

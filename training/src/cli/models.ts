@@ -1,20 +1,61 @@
-/** `churn models`: registered models of MLflow, and model directories from them. */
+/** `churn models`: champions by the ledger; registered models of MLflow, and model directories from them. */
 import { ChurnError } from "@churn/contract";
 import { Command } from "commander";
 import { pullModel } from "../pull.ts";
+import { championVersion, type LedgerEntry, ledgerPath, readLedger } from "../registry/ledger.ts";
+import { listPrevious } from "../registry/succession.ts";
+import { markdownTable } from "../report/text.ts";
 import { modelSource } from "../tracking/model-source.ts";
 import { parseModelUri } from "../tracking/model-uri.ts";
 import { readingTarget } from "../tracking/target.ts";
 import { createContext, OUTPUT_OPTIONS, type OutputOptions } from "./context.ts";
+import { DEFAULT_MODEL } from "./train.ts";
 
 export function modelsCommand(): Command {
-  return new Command("models")
-    .description("Fetch models from MLflow, and say which one is the champion.")
+  const command = new Command("models")
+    .description("List the champions: which served from when to when, and why. Fetch models from MLflow.")
     .helpCommand(false)
+    .option("--model <dir>", "the champion", DEFAULT_MODEL)
     .addCommand(pullCommand())
     .addCommand(aliasCommand())
-    .addHelpText("after", "\nExample:\n  churn models pull models:/churn@champion --out models/best_model");
+    .addHelpText(
+      "after",
+      "\nExample:\n  churn models\n  churn models pull models:/churn@champion --out models/best_model",
+    );
+  for (const option of OUTPUT_OPTIONS) command.addOption(option);
+  return command.action(({ model, ...output }: OutputOptions & { readonly model: string }) => {
+    const { print, printJson } = createContext(output);
+    const entries = readLedger(model);
+    const [champion, previous] = [championVersion(model) ?? null, listPrevious(model)];
+    if (entries.length === 0) print(`No line in ${ledgerPath(model)} yet`);
+    else print(ledgerTable(entries, previous));
+    printJson({ champion, previous, entries });
+  });
 }
+
+/** The newest first: who served from when to when. */
+function ledgerTable(entries: readonly LedgerEntry[], previous: readonly string[]): string {
+  const time = (at: string): string => at.slice(0, 16).replace("T", " ");
+  const rows = entries.map(({ version, event, at, reason, by = "–", evidence }, i) => {
+    const isLast = i === entries.length - 1;
+    const gain = evidence?.acceptanceProfit ?? evidence?.logLossGain;
+    return [
+      version,
+      time(at),
+      isLast ? "now" : time(entries[i + 1].at),
+      event,
+      isLast ? "serves" : previous.includes(version) ? "kept" : "–",
+      gain === undefined ? "–" : `${gain.mean.toFixed(4)} (${gain.lower.toFixed(4)} – ${gain.upper.toFixed(4)})`,
+      by,
+      reason.length > LONGEST_REASON ? `${reason.slice(0, LONGEST_REASON)}…` : reason,
+    ];
+  });
+  const header = ["version", "from", "to", "how", "", "gain per customer", "by", "why"];
+  return markdownTable([header, ...rows.reverse()]);
+}
+
+/** Longer ones are cut: `--json` has them whole. */
+const LONGEST_REASON = 60;
 
 function pullCommand(): Command {
   const command = new Command("pull")

@@ -14,6 +14,8 @@ const COMMANDS: Readonly<Record<string, () => Promise<Command>>> = {
   evaluate: async () => (await import("./evaluate.ts")).evaluateCommand(),
   drift: async () => (await import("./drift.ts")).driftCommand(),
   retrain: async () => (await import("./retrain.ts")).retrainCommand(),
+  rollback: async () => (await import("./rollback.ts")).rollbackCommand(),
+  verify: async () => (await import("./verify.ts")).verifyCommand(),
   predict: async () => (await import("./predict.ts")).predictCommand(),
   export: async () => (await import("./export.ts")).exportCommand(),
   runs: async () => (await import("./runs.ts")).runsCommand(),

@@ -33,9 +33,9 @@ export function rollBack({ model, to, reason, by, keep, now }: RollbackOptions):
   return succeed(model, files, { ...line, ...(registered && { registered }) }, keep);
 }
 
-/** By the ledger, else the newest that is kept. */
+/** By the ledger; the newest that is kept, where the ledger does not know the champion. */
 function before(model: string): string | undefined {
   const stack = championStack(readLedger(model));
   const place = stack.lastIndexOf(championVersion(model) ?? "");
-  return place > 0 ? stack[place - 1] : listPrevious(model)[0];
+  return place === -1 ? listPrevious(model)[0] : stack[place - 1];
 }

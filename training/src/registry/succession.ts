@@ -19,6 +19,7 @@ import {
   removeAbandoned,
   sha256,
 } from "@churn/contract";
+import { withLock } from "../tracking/lock.ts";
 import { appendLedger, championVersion, checkLedger, type LedgerEntry, readLedger } from "./ledger.ts";
 
 export type ModelDirectoryFiles = Readonly<Record<string, Uint8Array>>;
@@ -31,7 +32,7 @@ interface Note {
 }
 
 const notePath = (champion: string): string => join(dirname(resolve(champion)), ".succession.json");
-const previousFolder = (champion: string): string => join(dirname(resolve(champion)), "previous");
+const previousFolder = (champion: string): string => join(dirname(champion), "previous");
 
 /** Where a champion of before is kept. */
 export const previousPath = (champion: string, version: string): string => join(previousFolder(champion), version);
@@ -44,6 +45,16 @@ export function listPrevious(champion: string): string[] {
     .filter((name) => !name.startsWith("."))
     .sort()
     .reverse();
+}
+
+/** How long another program that changes the champion is waited for. */
+const PATIENCE_MS = 1000;
+
+/** Works while no other program changes the champion. @throws LockError where one does */
+export function withChampion<T>(champion: string, work: () => Promise<T>): Promise<T> {
+  const lock = join(dirname(resolve(champion)), ".lock");
+  makeFolders(dirname(lock));
+  return withLock(lock, PATIENCE_MS, work);
 }
 
 /** A model directory as bytes, all verified. @throws CHURN_ERR_MODEL_INVALID */
