@@ -29,14 +29,23 @@ test("churn demo --json works in its folder, and tells what the service answered
     encoding: "utf8",
   });
 
-  const { version, metrics, baselines, predictions } = JSON.parse(stdout);
+  const { version, metrics, baselines, predictions, months } = JSON.parse(stdout);
   assert.deepEqual(readdirSync(out).sort(), ["data", "mlruns", "models", "reports"]);
-  assert.equal(readModelDirectory(join(out, "models", "best_model")).manifest.version, version);
+  const champion = readModelDirectory(join(out, "models", "best_model")).manifest.version;
+  assert.equal(champion, months.at(-1).championVersion);
   assert(metrics.roc_auc.value > baselines.base_rate.roc_auc.value);
   assert(baselines.truth.roc_auc.value > 0.7);
   const [typical, risky] = predictions;
   assert.deepEqual([typical.model_version, risky.model_version], [version, version]);
   assert(risky.churn_probability > typical.churn_probability);
+  assert.deepEqual(
+    months.map(({ scenario, outcome }: { scenario: string; outcome: string }) => [scenario, outcome]).slice(0, 2),
+    [
+      ["stable", "skipped"],
+      ["price-increase", "promoted"],
+    ],
+  );
+  for (const { requests, failures } of months) assert.ok(requests > 5 && failures === 0);
 });
 
 for (const signal of ["SIGTERM", "SIGINT"] as const) {

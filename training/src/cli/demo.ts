@@ -1,4 +1,5 @@
 /** `churn demo`: the main job once, told step by step. */
+import { rmSync } from "node:fs";
 import { dirname, join, relative } from "node:path";
 import { fileURLToPath } from "node:url";
 import { featureColumnNames, Model, type ModelManifest, RequestReader } from "@churn/contract";
@@ -8,6 +9,7 @@ import { DEFAULT_FOREST_PARAMETERS } from "../forest/parameters.ts";
 import { metricsTable } from "../report/text.ts";
 import { type RunningService, startService } from "../running-service.ts";
 import { type Context, createContext, OUTPUT_OPTIONS, type OutputOptions, wholeNumber } from "./context.ts";
+import { runMonths } from "./demo-months.ts";
 import { GENERATE_DEFAULTS, generateWithProgress } from "./generate.ts";
 import { DEFAULT_SEED, trainWithProgress } from "./train.ts";
 
@@ -28,7 +30,9 @@ const DATASET = join(ROOT, "datasets/customers/dataset.json");
 
 export function demoCommand(): Command {
   const command = new Command("demo")
-    .description("Run the main job once: generate customers, train, serve, predict.")
+    .description(
+      "Run the main job once: generate customers, train, serve, predict, and retrain while the world changes.",
+    )
     .option("--rows <n>", "number of customers", wholeNumber(1000, MAX_ROWS), GENERATE_DEFAULTS.rows)
     .option("--out <dir>", "folder to work in", "demo")
     .addHelpText("after", "\nExample:\n  churn demo --rows 20000");
@@ -44,10 +48,12 @@ async function runDemo({ rows, out, ...output }: DemoOptions): Promise<void> {
     model: join(out, "models", "best_model"),
     runs: join(out, "mlruns"),
     report: join(out, "reports", "training.html"),
+    retraining: join(out, "data", "retrain"),
     store: join(out, "data", "live", "predictions.db"),
   };
   const start = performance.now();
   log.info({ event: "demo.started", rows }, "demo started");
+  rmSync(paths.retraining, { recursive: true, force: true }); // what an earlier demo remembers of these customers
   const elapsed = (): string => `${((performance.now() - start) / 1000).toFixed(1)} s`;
 
   print(`1. Customers\n   Generating ${rows} synthetic customers, with the true probability of churn beside them …`);
@@ -80,12 +86,21 @@ async function runDemo({ rows, out, ...output }: DemoOptions): Promise<void> {
   try {
     print(`   ${service.url} answered after ${service.startMs.toFixed(0)} ms\n`);
     const predictions = await askForPredictions(service, Model.load(paths.model), context);
-    print(`\n   All done in ${elapsed()}. What there is now:`);
+    print("");
+    const monthly = { dataset: DATASET, rows, model: paths.model, state: paths.retraining, runs: paths.runs };
+    const months = await runMonths(
+      { ...monthly, reports: dirname(paths.report) },
+      service,
+      manifest.inputExample,
+      context,
+    );
+    print(`   All done in ${elapsed()}. What there is now:`);
     const width = Math.max(...Object.values(paths).map(({ length }) => length)) + 2;
     print(`   ${paths.data.padEnd(width)}the customers`);
     print(`   ${paths.model.padEnd(width)}the model; MODEL_CARD.md in it says what it is`);
-    print(`   ${paths.runs.padEnd(width)}the tracked run`);
-    print(`   ${paths.report.padEnd(width)}how good the model is, in plots: open it in a browser`);
+    print(`   ${paths.runs.padEnd(width)}the tracked runs`);
+    print(`   ${paths.report.padEnd(width)}how good the first model is, in plots: open it in a browser`);
+    print(`   ${paths.retraining.padEnd(width)}the customers of each month, and the last challenger`);
     print(`   ${paths.store.padEnd(width)}each prediction, as the service keeps it`);
     print(
       `   Serve it again: MODEL_DIR=${relative(ROOT, paths.model)} npm start, then open http://127.0.0.1:8000/docs`,
@@ -97,6 +112,7 @@ async function runDemo({ rows, out, ...output }: DemoOptions): Promise<void> {
       metrics: manifest.metrics,
       baselines: manifest.baselines,
       predictions,
+      months,
     });
   } finally {
     await service.stop();
