@@ -27,7 +27,10 @@ describe("month after month", () => {
     const { code, result, stderr } = folder.retrain("--month", "1");
     assert.equal(code, 0, stderr);
     assert.equal(result.outcome, "skipped");
-    assert.match(result.reason, /no alarm; the champion is 0 days old of 90; 5000 customers .* of 10000/);
+    assert.match(
+      result.reason,
+      /no alarm; the champion was challenged, or made, 0 days ago of 90; 5000 customers .* of 10000/,
+    );
     assert.deepEqual([result.drift?.verdict, result.needsPerson, result.ledger], ["ok", false, null]);
     assert.deepEqual(modelFiles(), files);
     assert.match(readFileSync(folder.in("reports", "retrain.html"), "utf8"), /No challenger was trained/);

@@ -108,7 +108,8 @@ async function decideAndAct(options: RetrainOptions): Promise<Found> {
   const champion = existsSync(modelDirectory(model)) ? readModelDirectory(model).manifest : undefined;
   const facts = factsOf(data, champion);
   if (champion === undefined) return promoteFirst(options, data, facts);
-  const seen = options.force ? undefined : whenSeen(data, champion, new Attempts(state));
+  const attempts = new Attempts(state);
+  const seen = options.force ? undefined : whenSeen(data, champion, attempts);
   if (seen !== undefined) return { ...facts, reason: `nothing new: ${seen}; --force compares again` };
   return withEnough(facts, async () => {
     const check = await checkChampion(options, data);
@@ -117,7 +118,7 @@ async function decideAndAct(options: RetrainOptions): Promise<Found> {
       const reason = `the data have faults, to be mended where they come from: ${drift.reasons.join("; ")}`;
       return { ...facts, drift, reason, needsPerson: true };
     }
-    const found = { now, labelledRows, alarms };
+    const found = { now, labelledRows, alarms, challenged: attempts.lastStood(champion.contentSha256) };
     const why = reasonsToRetrain(champion, found, options);
     if (why.length === 0) return { ...facts, drift, reason: noReason(champion, found, options) };
     return challenge(options, data, champion, check, { ...facts, drift, why });

@@ -30,6 +30,11 @@ export class Attempts {
     return this.#lines.findLast((line) => line.dataSha256 === dataSha256 && line.contentSha256 === contentSha256)?.at;
   }
 
+  /** When this champion last stood a challenge; undefined if never. */
+  lastStood(contentSha256: string): string | undefined {
+    return this.#lines.findLast((line) => line.contentSha256 === contentSha256 && line.outcome === "kept")?.at;
+  }
+
   /** Challengers in a row, until now, that were not promoted. */
   refusals(): number {
     const decided = this.#lines.filter(({ outcome }) => outcome !== null);
