@@ -38,7 +38,7 @@ test("the calendar's months count from January 2026, in UTC", () => {
 
 describe("a reason for a challenger", () => {
   const champion = { lineage: { created: "2026-01-01T00:00:00Z", data: { rows: 1000 } } } as unknown as ModelManifest;
-  const settings = { maxAgeDays: 90, enoughLabels: 2, force: false };
+  const settings = { staleAfterDays: 90, enoughLabels: 2, force: false };
   const facts = { now: new Date("2026-02-01T00:00:00Z"), labelledRows: 1999, alarms: [], challenged: undefined };
 
   test("is none of: no alarm, young, no more labels than there were", () => {

@@ -80,7 +80,7 @@ function retrainIn(
       parameters: {},
       seed: DEFAULT_SEED,
       force: false,
-      maxAgeDays: 90,
+      staleAfterDays: 90,
       enoughLabels: 2,
       falseAlarmsPerYear: 1,
       everyDays: 28,

@@ -30,7 +30,7 @@ interface RetrainCommandOptions extends OutputOptions, Partial<ForestParameters>
   readonly model: string;
   readonly state: string;
   readonly force: boolean;
-  readonly maxAge: number;
+  readonly staleAfter: number;
   readonly enoughLabels: number;
   readonly falseAlarms: number;
   readonly every: number;
@@ -64,7 +64,11 @@ export function retrainCommand(): Command {
     .option("--dataset <file>", "dataset specification", "datasets/customers/dataset.json")
     .option("--model <dir>", "the champion", DEFAULT_MODEL)
     .option("--force", "train a challenger without a reason, also by data that have judged one before", false)
-    .addOption(new Option("--max-age <days>", "an older champion is challenged").argParser(days).default(90, "90d"))
+    .addOption(
+      new Option("--stale-after <days>", "a champion that nobody has challenged for so long is challenged")
+        .argParser(days)
+        .default(90, "90d"),
+    )
     .option(
       "--enough-labels <n>",
       "a reason by themselves: so many times the customers that the champion was made from",
@@ -121,7 +125,7 @@ export function retrainCommand(): Command {
 }
 
 function retrainOptions(options: RetrainCommandOptions): Omit<RetrainOptions, "log"> {
-  const { dataset, model, state, force, maxAge, enoughLabels, falseAlarms, every, keep, report, summary } = options;
+  const { dataset, model, state, force, staleAfter, enoughLabels, falseAlarms, every, keep, report, summary } = options;
   const given = Object.keys(FOREST_PARAMETERS).filter((name) => options[name as keyof ForestParameters] !== undefined);
   return {
     data: newDataOf(options),
@@ -131,7 +135,7 @@ function retrainOptions(options: RetrainCommandOptions): Omit<RetrainOptions, "l
     parameters: Object.fromEntries(given.map((name) => [name, options[name as keyof ForestParameters]])),
     seed: DEFAULT_SEED,
     force,
-    maxAgeDays: maxAge,
+    staleAfterDays: staleAfter,
     enoughLabels,
     falseAlarmsPerYear: falseAlarms,
     everyDays: every,

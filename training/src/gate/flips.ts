@@ -13,7 +13,7 @@ export interface Flips {
 }
 
 export interface FlipKind {
-  /** Such as "tenure at most 6". */
+  /** Such as "visits from 2 to below 6". */
   readonly kind: string;
   readonly customers: number;
   readonly toContact: number;

@@ -41,7 +41,7 @@ export function metricRows({ profits, metrics: { champion, challenger } }: GateE
   ];
 }
 
-export const FLIPS_HEADER = ["customers", "", "now contacted", "now left alone", "share"];
+export const FLIPS_HEADER = ["customers", "how many", "now contacted", "now left alone", "share"];
 
 export function flipRows({ flips }: GateEvidence): string[][] {
   return flips.kinds.map(({ kind, customers, toContact, toLeave }) => [

@@ -51,6 +51,7 @@ function intervals(
     mark: { type: "rule", color: kind === "bar" ? "var(--ink)" : MODEL.color, strokeWidth: 1.5 },
     encoding: { x: { field: "low", ...x }, x2: { field: "high" }, y },
   };
+  const alongX = (layer: Layer): Layer => ({ ...layer, encoding: { x: { field: "x", ...x }, ...layer.encoding } });
   const names: Layer = {
     mark: { type: "text", align: "right", baseline: "middle" },
     encoding: { x: { value: -8 }, y, text: { field: "name" } },
@@ -61,7 +62,7 @@ function intervals(
     autosize: "none",
     padding: MARGIN,
     data: { values },
-    layer: [...behind, estimate, interval, names],
+    layer: [...behind.map(alongX), estimate, interval, names],
   };
 }
 

@@ -36,11 +36,11 @@ export async function renderRetrainReport(result: RetrainResult): Promise<Retrai
     ["challenger", challengerVersion ?? "none was trained"],
     ["champion now", championVersion ?? "none"],
     ["data", `${data.source}, sha256 ${data.sha256}`],
-    ["drift check", drift === null ? "none" : [drift.verdict, ...drift.reasons].join("; ")],
+    ["drift check", drift === null ? "none" : [drift.verdict, ...(why.length === 0 ? drift.reasons : [])].join("; ")],
     ["why a challenger", why.length === 0 ? "no reason for one" : why.join("; ")],
     ...data.notes.map((note) => ["note", note]),
   ];
-  const main = html`${section("What happened", "", [], [wordTable("What happened", ["", ""], facts)])}
+  const main = html`${section("What happened", "", [], [wordTable("What happened", ["fact", "here"], facts)])}
 ${evidence === null ? NOTHING : gateSection(evidence, charts)}`;
   return { html: renderPage(`${outcome}: retraining`, header, main), charts };
 }
@@ -68,7 +68,7 @@ async function drawCharts({ acceptanceProfit, profit, profits }: GateEvidence): 
   const rows = Object.entries({ "acceptance averaged": acceptanceProfit, "at the thresholds": profit }).map(
     ([name, { mean, lower, upper }]) => ({ name, value: mean / whole, low: lower / whole, high: upper / whole }),
   );
-  const plot = intervalList(rows, "gain, as a share of the champion's profit", "+.1%", [0, -MARGIN]);
+  const plot = intervalList(rows, "share of the champion's profit", "+.1%", [0, -MARGIN]);
   return [
     {
       id: "gate-profit",

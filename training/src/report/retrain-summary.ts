@@ -55,7 +55,9 @@ function facts({
   return [
     `- Data: ${data.path} (${data.source}, sha256 ${data.sha256.slice(0, 12)}…)`,
     ...data.notes.map((note) => `- Note: ${note}`),
-    ...(drift === null ? [] : [`- Drift check: ${drift.verdict}${drift.reasons.map((one) => `; ${one}`).join("")}`]),
+    ...(drift === null
+      ? []
+      : [`- Drift check: ${[drift.verdict, ...(why.length === 0 ? drift.reasons : [])].join("; ")}`]),
     `- Champion: ${championVersion ?? "none"}${previousVersion === championVersion ? "" : `, before ${previousVersion ?? "none"}`}`,
     ...(challengerVersion === null ? [] : [`- Challenger: ${challengerVersion}`]),
     ...(needsPerson ? ["- Somebody should look at this."] : []),

@@ -4,7 +4,7 @@ import { DAY_MS } from "../drift/windows.ts";
 
 export interface RetrainSettings {
   /** A champion that has not been challenged for so long is, whatever its drift. */
-  readonly maxAgeDays: number;
+  readonly staleAfterDays: number;
   /** New labelled customers that are enough by themselves: so many times those that the champion was made from. */
   readonly enoughLabels: number;
   /** A challenger in any case. */
@@ -25,15 +25,15 @@ export interface RetrainFacts {
 export function reasonsToRetrain(
   manifest: ModelManifest,
   facts: RetrainFacts,
-  { maxAgeDays, enoughLabels, force }: RetrainSettings,
+  { staleAfterDays, enoughLabels, force }: RetrainSettings,
 ): string[] {
   const { lineage } = manifest;
   const { labelledRows, alarms } = facts;
   const ageDays = ageOf(manifest, facts);
   return [
     ...alarms,
-    ...(ageDays >= maxAgeDays
-      ? [`the champion has not been challenged for ${ageDays} days: ${maxAgeDays} are allowed`]
+    ...(ageDays >= staleAfterDays
+      ? [`the champion has not been challenged for ${ageDays} days: ${staleAfterDays} are allowed`]
       : []),
     ...(labelledRows >= enoughLabels * lineage.data.rows
       ? [`${labelledRows} customers with an outcome, ${enoughLabels} times as many as the champion was made from`]
@@ -46,7 +46,7 @@ export function reasonsToRetrain(
 export function noReason(manifest: ModelManifest, facts: RetrainFacts, settings: RetrainSettings): string {
   const wanted = Math.ceil(settings.enoughLabels * manifest.lineage.data.rows);
   return (
-    `nothing has changed that matters: no alarm; the champion was challenged, or made, ${ageOf(manifest, facts)} days ago of ${settings.maxAgeDays}; ` +
+    `nothing has changed that matters: no alarm; the champion was challenged, or made, ${ageOf(manifest, facts)} days ago of ${settings.staleAfterDays}; ` +
     `${facts.labelledRows} customers with an outcome of ${wanted} that would be a reason by themselves`
   );
 }
