@@ -81,7 +81,7 @@ describe("month after month", () => {
     const evidence = result.evidence as NonNullable<typeof result.evidence>;
     assert.ok(evidence.hasAlarm && evidence.logLossGain.lower > 0);
     assert.ok(evidence.customers > 800 && evidence.customers < 1200);
-    assert.ok(evidence.plan.detectable > 0 && (evidence.plan.customersForOnePercent ?? 0) > 1000);
+    assert.ok(evidence.power.detectable > 0 && (evidence.power.customersForOnePercent ?? 0) > 1000);
     assert.ok(evidence.flips.toContact > evidence.flips.toLeave);
     assert.equal((evidence.profits?.challenger ?? 0) > (evidence.profits?.contactAll ?? 0), true);
 

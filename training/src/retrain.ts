@@ -19,7 +19,7 @@ import {
 } from "@churn/contract";
 import { DEFAULT_FOREST_PARAMETERS } from "./forest/parameters.ts";
 import { type ContestResult, contest } from "./gate/contest.ts";
-import type { GatePlan } from "./gate/evidence.ts";
+import type { GatePower } from "./gate/evidence.ts";
 import { DEFAULT_LIMITS } from "./gate/vetoes.ts";
 import type { Logger } from "./logger.ts";
 import { finishSuccession, withChampion } from "./registry/succession.ts";
@@ -66,7 +66,7 @@ export interface RetrainOptions extends RetrainSettings {
   readonly log: Logger;
   readonly onProgress?: (phase: string) => void;
   /** Told what the comparison can show, before it is made. */
-  readonly onPlan?: (plan: GatePlan, customers: number) => void;
+  readonly onPower?: (power: GatePower, customers: number) => void;
 }
 
 /** @throws what reading models and data, training and writing throw; the champion is then as it was */
@@ -166,7 +166,7 @@ async function challenge(
   { alarms }: ChampionCheck,
   facts: Found,
 ): Promise<Found> {
-  const { model, state, now, onProgress = () => {}, onPlan = () => {} } = options;
+  const { model, state, now, onProgress = () => {}, onPower = () => {} } = options;
   const hasAlarm = alarms.length > 0;
   const challenger = await trainChallenger(options, data, champion);
   const attempts = new Attempts(state);
@@ -180,7 +180,7 @@ async function challenge(
     hasAlarm,
     limits: DEFAULT_LIMITS,
     countAttempt: () => attempts.count(attempt),
-    onPlan,
+    onPower,
   });
   const outcome = OUTCOMES[compared.outcome];
   const isPromoted = outcome === "promoted";

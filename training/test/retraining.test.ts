@@ -8,7 +8,7 @@ import { openCustomers } from "../src/data/reader.ts";
 import { findData } from "../src/data/source.ts";
 import { describeFlips } from "../src/gate/flips.ts";
 import { compareModels } from "../src/gate/measures.ts";
-import { planComparison } from "../src/gate/plan.ts";
+import { powerOfComparison } from "../src/gate/power.ts";
 import { customersFactor } from "../src/gate/rule.ts";
 import { Random } from "../src/random.ts";
 import { Attempts } from "../src/retraining/attempts.ts";
@@ -91,7 +91,7 @@ describe("attempts", () => {
   });
 });
 
-describe("the plan of a comparison", () => {
+describe("the power of a comparison", () => {
   const economics = { customerValue: 6000, contactCost: 40, offerCost: 700, offerAcceptance: 0.4 };
   const n = 20_000;
   const random = new Random(5);
@@ -108,7 +108,7 @@ describe("the plan of a comparison", () => {
   ] as const) {
     test(`foresees the standard deviation that outcomes then show, ${what}`, () => {
       const level = 0.05;
-      const { detectable, detectableShare } = planComparison(champion, challenger, known, level);
+      const { detectable, detectableShare } = powerOfComparison(champion, challenger, known, level);
       const middle = scores.map((score, row) => (score + others[row]) / 2);
       const labels = Uint8Array.from(middle, (p) => +(random.uniform() < p));
       const compared = compareModels(champion, challenger, { labels }, known, level);

@@ -110,7 +110,7 @@ export function retrainCommand(): Command {
         ...retrainOptions(options),
         log,
         onProgress,
-        onPlan: ({ detectable, detectableShare }, customers) => {
+        onPower: ({ detectable, detectableShare }, customers) => {
           log.info({ event: "gate.planned", customers, detectable, detectableShare }, "comparison planned");
           const share = detectableShare === null ? "" : `, ${percent(detectableShare)} of profit`;
           print(`${count(customers)} held-out customers can show a difference of ${detectable.toFixed(4)}${share}.\n`);

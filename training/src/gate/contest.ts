@@ -1,7 +1,7 @@
 /**
  * The gate, from two models and data to a decision:
  *
- *     held-out customers ─▶ scores of both ─▶ plan (before an outcome counts) ─▶ differences ─▶ rule, vetoes ─▶ evidence
+ *     held-out customers ─▶ scores of both ─▶ power (before an outcome counts) ─▶ differences ─▶ rule, vetoes ─▶ evidence
  *
  * Who is held out follows from a hash of the customer's key, in every month: nobody who judges was in either's training.
  */
@@ -15,10 +15,10 @@ import { contactValues } from "../evaluation/economics.ts";
 import { importanceSample } from "../evaluation/importance.ts";
 import { computeMetrics, logLossOf } from "../evaluation/metrics.ts";
 import { rowsWhere } from "../sample.ts";
-import type { GateEvidence, GatePlan } from "./evidence.ts";
+import type { GateEvidence, GatePower } from "./evidence.ts";
 import { describeFlips } from "./flips.ts";
 import { type Contestant, compareModels } from "./measures.ts";
-import { planComparison } from "./plan.ts";
+import { powerOfComparison } from "./power.ts";
 import { attemptLevel, decide, type GateDecision } from "./rule.ts";
 import {
   calibrationVeto,
@@ -40,7 +40,7 @@ export interface ContestOptions {
   readonly limits: Limits;
   /** Counts this time before an outcome is looked at. @returns the number of the attempt, from 1 */
   readonly countAttempt: () => number;
-  readonly onPlan: (plan: GatePlan, customers: number) => void;
+  readonly onPower: (power: GatePower, customers: number) => void;
 }
 
 export interface ContestResult extends GateDecision {
@@ -59,9 +59,9 @@ export async function contest(options: ContestOptions): Promise<ContestResult> {
 
   const attempt = options.countAttempt();
   const level = attemptLevel(attempt);
-  const plan = planComparison(champion, challenger, economics, level);
+  const power = powerOfComparison(champion, challenger, economics, level);
   const customers = 1 + (customerNumbers ?? new Uint32Array()).reduce((a, b) => Math.max(a, b), -1);
-  options.onPlan(plan, customers);
+  options.onPower(power, customers);
 
   const compared = compareModels(champion, challenger, { labels, customers: customerNumbers }, economics, level);
   const decision = decide(compared, { championProfit: compared.championProfit, hasAlarm, level });
@@ -88,7 +88,7 @@ export async function contest(options: ContestOptions): Promise<ContestResult> {
       hasAlarm,
       attempt,
       level,
-      plan,
+      power,
       acceptanceProfit,
       profit,
       logLossGain,

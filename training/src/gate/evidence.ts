@@ -16,7 +16,7 @@ export interface GateEvidence {
   readonly attempt: number;
   readonly level: number;
   /** By the probabilities, before an outcome was looked at. */
-  readonly plan: GatePlan;
+  readonly power: GatePower;
   /** Challenger's over champion's per customer, as in `GateMeasures`; null without economics. */
   readonly acceptanceProfit: PairedDifference | null;
   readonly profit: PairedDifference | null;
@@ -31,7 +31,7 @@ export interface GateEvidence {
 }
 
 /** What so many customers can show. */
-export interface GatePlan {
+export interface GatePower {
   /** Of the primary measure, per customer: a difference that is found four times in five. */
   readonly detectable: number;
   /** As a share of the champion's profit, by its own probabilities; null without economics. */

@@ -54,8 +54,8 @@ export function flipRows({ flips }: GateEvidence): string[][] {
 }
 
 /** One sentence each. */
-export function gateSentences({ customers, attempt, level, plan, flips, rows, hasAlarm }: GateEvidence): string[] {
-  const { detectable, detectableShare, customersForOnePercent } = plan;
+export function gateSentences({ customers, attempt, level, power, flips, rows, hasAlarm }: GateEvidence): string[] {
+  const { detectable, detectableShare, customersForOnePercent } = power;
   const share = detectableShare === null ? "" : ` (${percent(detectableShare)} of the champion's profit)`;
   return [
     `${count(customers)} customers judge, whom neither model was trained on; with so many a difference of ${figure(detectable)}${share} is found four times in five.` +

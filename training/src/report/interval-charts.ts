@@ -51,7 +51,9 @@ function intervals(
     mark: { type: "rule", color: kind === "bar" ? "var(--ink)" : MODEL.color, strokeWidth: 1.5 },
     encoding: { x: { field: "low", ...x }, x2: { field: "high" }, y },
   };
-  const alongX = (layer: Layer): Layer => ({ ...layer, encoding: { x: { field: "x", ...x }, ...layer.encoding } });
+  const alongX = (layer: Layer): Layer => {
+    return { ...layer, encoding: { ...layer.encoding, x: { field: "x", ...x } } } as Layer;
+  };
   const names: Layer = {
     mark: { type: "text", align: "right", baseline: "middle" },
     encoding: { x: { value: -8 }, y, text: { field: "name" } },

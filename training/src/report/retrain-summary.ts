@@ -47,6 +47,7 @@ export function retrainSummary(result: RetrainResult): string {
 function facts({
   data,
   drift,
+  why,
   championVersion,
   previousVersion,
   challengerVersion,

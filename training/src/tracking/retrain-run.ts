@@ -42,13 +42,13 @@ export function retrainRun(result: RetrainResult, { html, charts }: RetrainPage,
 
 function figures({ evidence }: RetrainResult): Record<string, number> {
   if (evidence === null) return {};
-  const { customers, attempt, level, plan, flips, acceptanceProfit, profit, logLossGain, profits } = evidence;
+  const { customers, attempt, level, power, flips, acceptanceProfit, profit, logLossGain, profits } = evidence;
   const differences = Object.entries({ acceptance_profit: acceptanceProfit, profit, log_loss_gain: logLossGain });
   return {
     customers,
     attempt,
     level,
-    detectable: plan.detectable,
+    detectable: power.detectable,
     decisions_changed: flips.toContact + flips.toLeave,
     ...Object.fromEntries(
       differences.flatMap(([name, found]): [string, number][] =>

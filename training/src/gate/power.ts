@@ -3,17 +3,17 @@ import type { Economics } from "@churn/contract";
 import { contactValues } from "../evaluation/economics.ts";
 import { logLossOf } from "../evaluation/metrics.ts";
 import { AcceptanceProfit } from "./acceptance-profit.ts";
-import type { GatePlan } from "./evidence.ts";
+import type { GatePower } from "./evidence.ts";
 import type { Contestant } from "./measures.ts";
 import { customersFactor } from "./rule.ts";
 
 /** A customer leaves with the mean of what both models say: the standard deviation of their difference follows. */
-export function planComparison(
+export function powerOfComparison(
   champion: Contestant,
   challenger: Contestant,
   economics: Economics | undefined,
   level: number,
-): GatePlan {
+): GatePower {
   const uncertain = economics && new AcceptanceProfit(economics);
   const gainOf = (score: number, label: number): number =>
     uncertain === undefined ? -logLossOf(score, label) : uncertain.of(score, label);
