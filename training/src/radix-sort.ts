@@ -1,11 +1,14 @@
 /**
- * Sorting millions of floats by their bits, 16 at a time: several times as fast as by comparison, and with the same
+ * Sorting floats by their bits, several at a time: many times as fast as by comparison, and with the same
  * result. The bits of two positive floats compare as the floats do.
  *
  * @source Knuth, The Art of Computer Programming 3, §5.2.5 (least significant digit first)
  */
 const DIGIT_BITS = 16;
 const N_DIGITS = 2 ** DIGIT_BITS;
+/** Of fewer keys counting that many digits takes longer than a pass more. */
+const FEW_KEYS = 2 ** 17;
+const FEW_KEYS_DIGIT_BITS = 11;
 const SIGN = 2 ** 31;
 
 /**
@@ -18,17 +21,20 @@ export function sortFloats(values: Float32Array): Float32Array {
   const keys = new Uint32Array(values.length);
   // Below 0 all bits are turned, so that the larger comes first; from 0 on the sign's, so that these come last.
   for (let i = 0; i < keys.length; i++) keys[i] = bits[i] ^ ((bits[i] >> 31) | SIGN);
-  const sorted = moveByDigit(moveByDigit(keys, 0), DIGIT_BITS);
+  const digitBits = keys.length < FEW_KEYS ? FEW_KEYS_DIGIT_BITS : DIGIT_BITS;
+  let sorted = keys;
+  for (let shift = 0; shift < 32; shift += digitBits) sorted = moveByDigit(sorted, shift, digitBits);
   for (let i = 0; i < keys.length; i++) bits[i] = sorted[i] ^ ((~sorted[i] >> 31) | SIGN);
   return values;
 }
 
-function moveByDigit(keys: Uint32Array, shift: number): Uint32Array {
-  const next = new Uint32Array(N_DIGITS + 1); // where the next key of each digit goes
-  for (let i = 0; i < keys.length; i++) next[((keys[i] >>> shift) & (N_DIGITS - 1)) + 1]++;
-  for (let digit = 0; digit < N_DIGITS; digit++) next[digit + 1] += next[digit];
+function moveByDigit(keys: Uint32Array, shift: number, digitBits: number): Uint32Array {
+  const nDigits = 2 ** digitBits;
+  const next = new Uint32Array(nDigits + 1); // where the next key of each digit goes
+  for (let i = 0; i < keys.length; i++) next[((keys[i] >>> shift) & (nDigits - 1)) + 1]++;
+  for (let digit = 0; digit < nDigits; digit++) next[digit + 1] += next[digit];
   const moved = new Uint32Array(keys.length);
-  for (let i = 0; i < keys.length; i++) moved[next[(keys[i] >>> shift) & (N_DIGITS - 1)]++] = keys[i];
+  for (let i = 0; i < keys.length; i++) moved[next[(keys[i] >>> shift) & (nDigits - 1)]++] = keys[i];
   return moved;
 }
 

@@ -18,6 +18,15 @@ describe("floats sorted by their bits", () => {
     );
   });
 
+  test("are so, however many", () => {
+    const random = new Random(6);
+    const values = Float32Array.from(
+      { length: 200_000 },
+      () => (random.uniform() - 0.3) * 10 ** (10 * random.uniform()),
+    );
+    assert.deepEqual(sortFloats(values.slice()), values.slice().sort());
+  });
+
   test("may be a view of a larger buffer, which stays as it is around them", () => {
     const all = Float32Array.of(9, 3, -1, 2, -7);
 
