@@ -1,10 +1,10 @@
 /**
  * Takes README's pictures in a real Chromium: `node_modules/.bin/node docs/screenshots.ts`, or only some of them: `… dashboard`.
- * The running service after a prediction; its dashboard after two thousand; a drift check; the champion's report, by the held-out among
+ * The running service after a prediction; its dashboard after two thousand; a drift check; a retraining; the champion's report, by the held-out among
  * customers whose true probability is known.
  */
 import { execFileSync } from "node:child_process";
-import { mkdtempSync, readFileSync, rmSync } from "node:fs";
+import { cpSync, mkdtempSync, readFileSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join, resolve } from "node:path";
 import { fileURLToPath, pathToFileURL } from "node:url";
@@ -165,12 +165,31 @@ async function tryCustomer(page: Page): Promise<void> {
   await page.locator(".answer").waitFor();
 }
 
+/** The same month, from which a challenger has learned. */
+async function pictureOfRetraining(browser: Browser): Promise<void> {
+  const folder = mkdtempSync(join(tmpdir(), "churn-screenshots-"));
+  try {
+    cpSync("models", join(folder, "models"), { recursive: true });
+    cpSync("datasets", join(folder, "datasets"), { recursive: true });
+    const month = ["--month", "3", "--scenario", "price-increase"];
+    execFileSync(process.execPath, [CHURN, "retrain", ...month, "--quiet"], { cwd: folder });
+    const page = await browser.newPage({ viewport: { width: 1200, height: 1010 } });
+    await page.goto(pathToFileURL(join(folder, "reports/retrain.html")).href);
+    await page.locator("section").nth(1).scrollIntoViewIfNeeded();
+    await page.evaluate("window.scrollTo(0, document.querySelectorAll('section')[1].offsetTop - 24)");
+    await page.screenshot({ path: join(IMAGES, "retrain.png") });
+  } finally {
+    rmSync(folder, { recursive: true });
+  }
+}
+
 const PICTURES: Readonly<Record<string, (browser: Browser) => Promise<void>>> = {
   mlflow: pictureOfMlflow,
   docs: pictureOfDocs,
   report: picturesOfReport,
   dashboard: picturesOfDashboard,
   drift: pictureOfDrift,
+  retrain: pictureOfRetraining,
 };
 
 const wanted = process.argv.length > 2 ? process.argv.slice(2) : Object.keys(PICTURES);

@@ -22,7 +22,7 @@ export function sortFloats(values: Float32Array): Float32Array {
   // Below 0 all bits are turned, so that the larger comes first; from 0 on the sign's, so that these come last.
   for (let i = 0; i < keys.length; i++) keys[i] = bits[i] ^ ((bits[i] >> 31) | SIGN);
   const digitBits = keys.length < FEW_KEYS ? FEW_KEYS_DIGIT_BITS : DIGIT_BITS;
-  let sorted = keys;
+  let sorted: Uint32Array = keys;
   for (let shift = 0; shift < 32; shift += digitBits) sorted = moveByDigit(sorted, shift, digitBits);
   for (let i = 0; i < keys.length; i++) bits[i] = sorted[i] ^ ((~sorted[i] >> 31) | SIGN);
   return values;

@@ -1,4 +1,5 @@
 /** A retraining in words and tables: Markdown that also reads as plain text. */
+import type { GateEvidence } from "../gate/evidence.ts";
 import type { RetrainOutcome, RetrainResult } from "../retraining/result.ts";
 import {
   DIFFERENCES_HEADER,
@@ -19,7 +20,26 @@ export const HEADLINES: Readonly<Record<RetrainOutcome, string>> = {
 };
 
 /** As a page of its own, such as the summary of a CI job. */
-export const retrainMarkdown = (result: RetrainResult): string => `## Retraining\n\n${retrainSummary(result)}\n`;
+export function retrainMarkdown(result: RetrainResult): string {
+  const plot = result.evidence?.profits ? `\n${profitPlot(result.evidence.profits)}` : "";
+  return `## Retraining\n\n${retrainSummary(result)}\n${plot}`;
+}
+
+/** What Markdown pages of code hosts draw: Mermaid's bars. */
+function profitPlot({ champion, challenger, contactAll }: NonNullable<GateEvidence["profits"]>): string {
+  const bars = { "contact all": contactAll, champion, challenger };
+  const [names, values] = [Object.keys(bars), Object.values(bars)];
+  return [
+    "```mermaid",
+    "xychart-beta",
+    '  title "Profit per held-out customer; contacting nobody earns 0"',
+    `  x-axis [${names.map((name) => JSON.stringify(name)).join(", ")}]`,
+    `  y-axis "profit" ${Math.min(0, ...values).toFixed(2)} --> ${(1.1 * Math.max(1, ...values)).toFixed(2)}`,
+    `  bar [${values.map((value) => value.toFixed(2)).join(", ")}]`,
+    "```",
+    "",
+  ].join("\n");
+}
 
 export function retrainSummary(result: RetrainResult): string {
   const { outcome, reason, why, evidence } = result;
