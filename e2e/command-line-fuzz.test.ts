@@ -26,7 +26,7 @@ import { fileURLToPath } from "node:url";
 import { churn } from "../bench/command.ts";
 import { Random } from "../training/src/random.ts";
 
-const INVOCATIONS = 320;
+const INVOCATIONS = 360;
 const SEED = 20261125;
 const MAIN = fileURLToPath(new URL("../training/src/main.ts", import.meta.url));
 
@@ -198,6 +198,30 @@ const COMMANDS: Readonly<Record<string, { readonly usual: readonly string[]; rea
     usual: ["--model", "model", "--format", "onnx", "--out", "model.onnx"],
     options: { "--model": PATHS, "--format": [...WORDS, "onnx", "mlflow"], "--out": [...OUTPUTS, "model/model.onnx"] },
   },
+  retrain: {
+    usual: [
+      ...["--source", "file", "--data", "gym.csv", "--dataset", "gym/dataset.json", "--model", "models/best_model"],
+      ...["--n-estimators", "2"],
+    ],
+    options: {
+      "--source": [...WORDS, "synthetic", "store"],
+      "--data": PATHS,
+      "--store": [...PATHS, "sqlite:nowhere.db", "postgres://"],
+      "--dataset": PATHS,
+      "--model": [...PATHS, "models/best_model"],
+      "--report": OUTPUTS,
+      "--summary": OUTPUTS,
+      "--stale-after": NUMBERS,
+      "--enough-labels": NUMBERS,
+      "--now": [...NUMBERS, "2026-13-01", "2026-02-30"],
+      "--keep": NUMBERS,
+      "--rows": ["0", "x", "60"],
+    },
+  },
+  rollback: {
+    usual: ["--model", "models/best_model"],
+    options: { "--model": PATHS, "--to": PATHS, "--reason": WORDS, "--keep": NUMBERS },
+  },
   demo: { usual: ["--rows", "1"], options: { "--rows": ["0", "x", "-5"], "--out": OUTPUTS } },
   fly: { usual: [], options: {} },
 };
@@ -214,6 +238,9 @@ function draw(random: Random): string[] {
     "predict",
     "export",
     "export",
+    "retrain",
+    "retrain",
+    "rollback",
     "demo",
     "fly",
   ]);

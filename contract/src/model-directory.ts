@@ -189,8 +189,9 @@ function swap(aside: string, directory: string): void {
   }
 }
 
-/** Puts right what a writer left that was killed during its swap. */
-function finishSwap(directory: string): void {
+/** Puts right what a writer left that was killed during its swap; not while another one writes. */
+export function finishSwap(path: string): void {
+  const directory = resolve(path);
   const replaced = replacedPath(directory);
   if (!existsSync(replaced)) return;
   if (existsSync(directory)) rmSync(replaced, { recursive: true });

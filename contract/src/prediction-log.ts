@@ -150,7 +150,8 @@ const SINCE = "COALESCE(p.observed_at, p.predicted_at)";
 const OF_CUSTOMER = `FROM outcomes o WHERE o.customer_key = p.customer_key AND o.observed_at > ${SINCE}`;
 
 /**
- * The last prediction of each customer in each of some periods of time, with what became of it. To be read from, as a table:
+ * The first prediction of each customer in each of some periods of time, with what became of it: who leaves is not scored any
+ * more, so that the last one is chosen by what is to be told, and too many have left. To be read from, as a table:
  * `$1` is the horizon as above; the periods are `$4` milliseconds each, the first begins at `$2` and the last ends before `$3`.
  * The columns are those of `JudgedPredictionRow`.
  */
@@ -170,7 +171,7 @@ export const JUDGED_PREDICTIONS = `
   FROM (
     SELECT q.*, (predicted_at - CAST($2 AS BIGINT)) / CAST($4 AS BIGINT) AS period, ROW_NUMBER() OVER (
       PARTITION BY COALESCE(customer_key, prediction_id), (predicted_at - CAST($2 AS BIGINT)) / CAST($4 AS BIGINT)
-      ORDER BY predicted_at DESC, prediction_id DESC
+      ORDER BY predicted_at, prediction_id
     ) AS place
     FROM predictions q WHERE predicted_at >= CAST($2 AS BIGINT) AND predicted_at < CAST($3 AS BIGINT)
   ) AS p LEFT JOIN outcomes own ON own.prediction_id = p.prediction_id WHERE p.place = 1`;

@@ -1,6 +1,7 @@
 /** Fetching a model from MLflow into a model directory, which is all that serving knows. */
 import { ChurnError, checkReplaceable, installModelDirectory, type ModelManifest } from "@churn/contract";
-import { championVersion, checkLedger, recordReplacement } from "./registry/ledger.ts";
+import { checkLedger } from "./registry/ledger.ts";
+import { replaceChampion } from "./registry/succession.ts";
 import { checkPlace } from "./staged-output.ts";
 import { MlflowError } from "./tracking/mlflow-http.ts";
 import { modelSource } from "./tracking/model-source.ts";
@@ -31,10 +32,6 @@ export async function pullModel({ uri, out, tracking, now }: PullOptions): Promi
     if (cause instanceof ChurnError && !isElsewhere) throw cause;
     throw new ChurnError("CHURN_ERR_FILE_MISSING", `${uri}: not in ${source.place}: ${cause.message}`, { cause });
   });
-  const previousVersion = championVersion(out);
-  const { manifest } = installModelDirectory(out, files);
-  if (previousVersion !== undefined && previousVersion !== manifest.version) {
-    recordReplacement(out, manifest, previousVersion, { at: now(), reason: `churn models pull ${uri}` });
-  }
-  return manifest;
+  const replacement = { at: now(), reason: `churn models pull ${uri}` };
+  return replaceChampion(out, replacement, () => installModelDirectory(out, files).manifest);
 }

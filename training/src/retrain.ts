@@ -8,7 +8,7 @@
  * Whatever goes wrong, the champion stays: nothing of it is touched before the gate has said "promote", and then in one swap.
  */
 import { existsSync } from "node:fs";
-import { basename, dirname, join, resolve } from "node:path";
+import { dirname, join, resolve } from "node:path";
 import {
   ChurnError,
   type ForestParameters,
@@ -17,22 +17,24 @@ import {
   readDataset,
   readModelDirectory,
 } from "@churn/contract";
+import { findData } from "./data/source.ts";
 import { DEFAULT_FOREST_PARAMETERS } from "./forest/parameters.ts";
 import { type ContestResult, contest } from "./gate/contest.ts";
 import type { GatePower } from "./gate/evidence.ts";
 import { DEFAULT_LIMITS } from "./gate/vetoes.ts";
 import type { Logger } from "./logger.ts";
+import { checkChampionPath } from "./registry/ledger.ts";
 import { finishSuccession, withChampion } from "./registry/succession.ts";
 import { checkFree, checkReportPath } from "./report/path.ts";
 import { renderRetrainReport } from "./report/retrain-page.ts";
 import { retrainMarkdown } from "./report/retrain-summary.ts";
 import { Attempts } from "./retraining/attempts.ts";
-import { type ChampionCheck, checkChampion } from "./retraining/champion-check.ts";
+import { type ChampionCheck, challengerReport, checkChampion, driftReport } from "./retraining/champion-check.ts";
 import { noReason, type RetrainSettings, reasonsToRetrain } from "./retraining/decision.ts";
 import { type NewData, type NewDataOptions, openNewData } from "./retraining/new-data.ts";
-import { promote } from "./retraining/promotion.ts";
-import type { RetrainOutcome, RetrainResult } from "./retraining/result.ts";
-import { checkPlace, stageOutput } from "./staged-output.ts";
+import { moveAlias, promote } from "./retraining/promotion.ts";
+import type { DataFacts, RetrainOutcome, RetrainResult } from "./retraining/result.ts";
+import { checkPlace, type StagedOutput, stageOutput } from "./staged-output.ts";
 import { retrainRun } from "./tracking/retrain-run.ts";
 import type { TrackingTarget } from "./tracking/target.ts";
 import { trackRuns } from "./tracking/tracker.ts";
@@ -40,7 +42,6 @@ import { type TrainResult, train } from "./train.ts";
 
 /** Challengers in a row that were not promoted, from which on somebody should look. */
 const MANY_REFUSALS = 3;
-const CHAMPION = "best_model";
 
 export interface RetrainOptions extends RetrainSettings {
   readonly data: NewDataOptions;
@@ -71,68 +72,94 @@ export interface RetrainOptions extends RetrainSettings {
 
 /** @throws what reading models and data, training and writing throw; the champion is then as it was */
 export async function retrain(options: RetrainOptions): Promise<RetrainResult> {
-  const { model, state, report, summary } = options;
-  if (basename(resolve(model)) !== CHAMPION) {
-    const message = `--model: expected the champion's directory, called ${CHAMPION}, got ${model}`;
-    throw new ChurnError("CHURN_ERR_OPTION_INVALID", message);
-  }
-  checkReportPath(report, [model, state]);
-  if (summary !== undefined) checkFree(summary, [model, state, report]);
+  const { model, data, dataset, state } = options;
+  checkChampionPath(model);
   checkPlace(model);
+  readDataset(dataset);
+  const files = data.source === "file" ? findData(data.path).files : [];
+  checkOutputs(options, [dirname(resolve(model)), dataset, ...files, join(state, "challenger")]);
   return withChampion(model, () => run(options));
 }
 
 type Found = Omit<RetrainResult, "report" | "run">;
 
+/** @param taken Files that are read, folders that are written. */
+function checkOutputs({ report, summary }: RetrainOptions, taken: readonly string[]): void {
+  checkReportPath(report, taken);
+  const others = [driftReport(report), challengerReport(report)];
+  checkReportPath(report, others);
+  if (summary !== undefined) checkFree(summary, [...taken, ...others, report]);
+}
+
 async function run(options: RetrainOptions): Promise<RetrainResult> {
-  const { model, log, report, summary, tracking, clock } = options;
+  const { report, summary } = options;
+  const outputs = [report, ...(summary === undefined ? [] : [summary])].map(stageOutput);
+  try {
+    return await retrainInto(options, outputs);
+  } finally {
+    for (const output of outputs) output.discard(); // what has been written stays
+  }
+}
+
+async function retrainInto(options: RetrainOptions, [page, summary]: readonly StagedOutput[]): Promise<RetrainResult> {
+  const { model, log, report, tracking, clock } = options;
   const started = clock();
-  finishSuccession(model); // what one who was killed has left
+  const finished = finishSuccession(model); // what one who was killed has left
+  if (finished !== undefined) await moveAlias(options, finished);
   const found: RetrainResult = { ...(await decideAndAct(options)), report, run: null };
-  const page = await renderRetrainReport(found);
-  stageOutput(report).write(page.html);
-  if (summary !== undefined) stageOutput(summary).write(retrainMarkdown(found));
+  const drawn = await renderRetrainReport(found);
+  page.write(drawn.html);
+  summary?.write(retrainMarkdown(found));
   const { outcome, reason, championVersion, needsPerson } = found;
   const durationMs = clock().getTime() - started.getTime();
   log.info(
     { event: "retrain.finished", outcome, reason, modelVersion: championVersion, needsPerson, durationMs },
     "retraining finished",
   );
-  return { ...found, run: await trackRuns(tracking, log, [retrainRun(found, page, started, clock())]) };
+  return { ...found, run: await trackRuns(tracking, log, [retrainRun(found, drawn, started, clock())]) };
 }
 
 async function decideAndAct(options: RetrainOptions): Promise<Found> {
-  const { model, state, log, now, onProgress = () => {} } = options;
+  const { model, dataset, state, log, now, onProgress = () => {} } = options;
   onProgress("looking for new data");
-  const data = await openNewData(options.data, readDataset(options.dataset), state, { now, log });
   const champion = existsSync(modelDirectory(model)) ? readModelDirectory(model).manifest : undefined;
-  const facts = factsOf(data, champion);
-  if (champion === undefined) return promoteFirst(options, data, facts);
-  const attempts = new Attempts(state);
-  const seen = options.force ? undefined : whenSeen(data, champion, attempts);
-  if (seen !== undefined) return { ...facts, reason: `nothing new: ${seen}; --force compares again` };
-  return withEnough(facts, async () => {
-    const check = await checkChampion(options, data);
-    const { drift, alarms, labelledRows } = check;
-    if (drift.verdict === "dataQuality") {
-      const reason = `the data have faults, to be mended where they come from: ${drift.reasons.join("; ")}`;
-      return { ...facts, drift, reason, needsPerson: true };
-    }
-    const found = { now, labelledRows, alarms, challenged: attempts.lastStood(champion.contentSha256) };
-    const why = reasonsToRetrain(champion, found, options);
-    if (why.length === 0) return { ...facts, drift, reason: noReason(champion, found, options) };
-    return challenge(options, data, champion, check, { ...facts, drift, why });
-  });
+  const open = (): Promise<NewData> => openNewData(options.data, readDataset(dataset), state, { now, log });
+  const { source } = options.data;
+  const facts = factsOf({ source, path: null, sha256: null, notes: [], generated: null }, champion);
+  if (champion === undefined) return promoteFirst(options, await open(), facts);
+  return withEnough(facts, async () => decide(options, await open(), champion, facts));
 }
 
+async function decide(options: RetrainOptions, data: NewData, champion: ModelManifest, nothing: Found): Promise<Found> {
+  const facts = { ...nothing, data: describeData(data) };
+  const attempts = new Attempts(options.state);
+  const seen = options.force ? undefined : whenSeen(data, champion, attempts);
+  if (seen !== undefined) return { ...facts, reason: `nothing new: ${seen}; --force compares again` };
+  const check = await checkChampion(options, data);
+  const { drift, alarms, labelledRows } = check;
+  if (drift.verdict === "dataQuality") {
+    const reason = `the data have faults, to be mended where they come from: ${drift.reasons.join("; ")}`;
+    return { ...facts, drift, reason, needsPerson: true };
+  }
+  const challenged = attempts.lastDecided(champion.contentSha256);
+  const found = { now: options.now, labelledRows, alarms, challenged };
+  const why = reasonsToRetrain(champion, found, options);
+  if (why.length === 0) return { ...facts, drift, reason: noReason(champion, found, options) };
+  const begun = { ...facts, drift, why, needsPerson: alarms.length > 0 };
+  return withEnough(begun, () => challenge(options, data, champion, check, begun));
+}
+
+const describeData = ({ source, sha256, notes, files, generated }: NewData): DataFacts => {
+  return { source, sha256, notes, path: files.path, generated: generated ?? null };
+};
+
 /** Of a retraining that has not come to anything yet. */
-function factsOf(data: NewData, champion: ModelManifest | undefined): Found {
-  const { source, sha256, notes, files, generated = null } = data;
+function factsOf(data: DataFacts, champion: ModelManifest | undefined): Found {
   return {
     outcome: "skipped",
     reason: "",
     needsPerson: false,
-    data: { source, sha256, notes, path: files.path, generated },
+    data,
     why: [],
     drift: null,
     evidence: null,
@@ -150,6 +177,7 @@ async function promoteFirst(options: RetrainOptions, data: NewData, facts: Found
   const { version } = ledger;
   return {
     ...facts,
+    data: describeData(data),
     outcome: "promoted",
     reason,
     why: [reason],
@@ -170,7 +198,12 @@ async function challenge(
   const hasAlarm = alarms.length > 0;
   const challenger = await trainChallenger(options, data, champion);
   const attempts = new Attempts(state);
-  const attempt = { at: now.toISOString(), dataSha256: data.sha256, contentSha256: champion.contentSha256 };
+  const attempt = {
+    at: now.toISOString(),
+    dataSha256: data.sha256,
+    contentSha256: champion.contentSha256,
+    challenger: challenger.manifest.contentSha256,
+  };
   onProgress("comparing with the champion");
   const compared = await contest({
     champion: model,
@@ -241,7 +274,7 @@ function trainChallenger(
     seed,
     tracking,
     register: true,
-    report: join(dirname(report), "challenger.html"),
+    report: challengerReport(report),
     now: clock,
     log,
     ...(onProgress && { onProgress }),

@@ -33,7 +33,8 @@ import type { Logger } from "./logger.ts";
 import { startModelFolder } from "./mlflow/model-folder-thread.ts";
 import { describeModel } from "./model-card.ts";
 import { profileFeatures, typicalCustomer } from "./profile.ts";
-import { championVersion, checkLedger, recordReplacement } from "./registry/ledger.ts";
+import { checkLedger } from "./registry/ledger.ts";
+import { replaceChampion } from "./registry/succession.ts";
 import { checkReportPath } from "./report/path.ts";
 import { checkPlace } from "./staged-output.ts";
 import { newRunId, type Run } from "./tracking/run.ts";
@@ -208,12 +209,10 @@ export async function train(options: TrainOptions): Promise<TrainResult> {
   });
   const tensors = { forest, reference: encodeReference(driftReference) };
 
-  const previousVersion = championVersion(options.out);
-  const manifest = writeModelDirectory(options.out, content, tensors, describeModel);
+  const manifest = await replaceChampion(options.out, { at: now(), reason: "churn train" }, () =>
+    writeModelDirectory(options.out, content, tensors, describeModel),
+  );
   const modelFolder = startModelFolder({ manifest, ...tensors });
-  if (previousVersion !== undefined) {
-    recordReplacement(options.out, manifest, previousVersion, { at: now(), reason: "churn train" });
-  }
   onProgress("drawing the report");
   const outcome = { model: { manifest, features, forest }, source, set, holdout, scores, forestScores, heldOut };
   const report = options.report === undefined ? null : await reportTraining(options.report, outcome, log);

@@ -21,7 +21,10 @@ import { fileURLToPath } from "node:url";
 import { Model } from "@churn/contract";
 
 const MAIN = fileURLToPath(new URL("../src/main.ts", import.meta.url));
-const COMMANDS = ["generate", "train", "evaluate", "drift", "predict", "export", "runs", "models", "demo"];
+const COMMANDS = [
+  ...["generate", "train", "evaluate", "drift", "retrain", "rollback", "verify"],
+  ...["predict", "export", "runs", "models", "demo"],
+];
 
 /** A data set of a made-up gym. */
 const GYM = {
@@ -537,7 +540,7 @@ describe("a model", { concurrency: 2 }, () => {
     const { result: second } = await trained([...QUICK, "--seed", "7"], folder);
 
     const lines = readFileSync(ledger, "utf8").trimEnd().split("\n");
-    const { at, ...entry } = JSON.parse(lines[0]);
+    const { at, manifestSha256, ...entry } = JSON.parse(lines[0]);
     assert.equal(lines.length, 1);
     assert.deepEqual(entry, {
       event: "replaced",
@@ -547,7 +550,9 @@ describe("a model", { concurrency: 2 }, () => {
       reason: "churn train",
     });
     assert.equal(new Date(at).toISOString(), at);
-    assert.deepEqual(readdirSync(dirname(ledger)).sort(), ["best_model", "ledger.jsonl"]);
+    const manifest = readFileSync(join(folder, "models", "best_model", "model.json"));
+    assert.equal(manifestSha256, createHash("sha256").update(manifest).digest("hex"));
+    assert.deepEqual(readdirSync(dirname(ledger)).sort(), [".lock", "best_model", "ledger.jsonl"]);
   });
 
   for (const signal of ["SIGINT", "SIGTERM"] as const) {

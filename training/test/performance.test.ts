@@ -241,9 +241,9 @@ describe("predictions with what became of them, by week", () => {
       .prepare(`SELECT * FROM (${JUDGED_PREDICTIONS}) AS judged ORDER BY since`)
       .all({ $1: 30 * DAY, $2: 0, $3: 28 * DAY, $4: 7 * DAY }) as unknown as JudgedPredictionRow[];
 
-  test("the last of each customer in each, with when he left, whether he stayed, whether he was contacted", () => {
+  test("the first of each customer in each, with when he left, whether he stayed, whether he was contacted", () => {
     predict("a1", 1, "a");
-    predict("a2", 2, "a"); // the later of the same week
+    predict("a2", 2, "a"); // the later of the same week: who has left by then is not scored
     predict("a3", 8, "a");
     predict("b", 9, "b");
     predict("c", 10, null);
@@ -261,7 +261,7 @@ describe("predictions with what became of them, by week", () => {
       contacted,
     ]);
     assert.deepEqual(rows, [
-      [0, 2, 20, null, 1],
+      [0, 1, 20, null, 1],
       [1, 8, 20, null, 1],
       [1, 9, null, 0, null],
       [1, 10, 12, 1, 0],

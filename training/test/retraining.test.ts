@@ -62,14 +62,27 @@ describe("a reason for a challenger", () => {
 });
 
 describe("attempts", () => {
-  const attempt = (dataSha256: string, contentSha256 = "champion") => ({ at: "2026-01-01", dataSha256, contentSha256 });
+  const attempt = (dataSha256: string, contentSha256 = "champion", challenger = "challenger") => ({
+    at: "2026-01-01",
+    dataSha256,
+    contentSha256,
+    challenger,
+  });
 
   test("are counted by their data, whatever the champion, and survive the process", () => {
     assert.equal(new Attempts(folder).count(attempt("a")), 1);
     assert.equal(new Attempts(folder).count(attempt("b")), 1);
     assert.equal(new Attempts(folder).count(attempt("a", "another")), 2);
+  });
+
+  test("that were killed before they were decided are made again, and are no new ones", () => {
+    assert.equal(new Attempts(folder).count(attempt("a")), 1);
+    assert.equal(new Attempts(folder).last("a", "champion"), undefined);
+    assert.equal(new Attempts(folder).count(attempt("a")), 1);
+    assert.equal(new Attempts(folder).count(attempt("a", "champion", "another challenger")), 2);
+    new Attempts(folder).decide(attempt("a", "champion", "another challenger"), "kept");
     assert.equal(new Attempts(folder).last("a", "champion"), "2026-01-01");
-    assert.equal(new Attempts(folder).last("b", "another"), undefined);
+    assert.equal(new Attempts(folder).count(attempt("a", "champion", "another challenger")), 3);
   });
 
   test("that were refused in a row are counted until one is promoted", () => {
@@ -82,11 +95,11 @@ describe("attempts", () => {
       new Attempts(folder).decide(attempt("a"), outcome);
       assert.equal(new Attempts(folder).refusals(), refusals);
     }
-    assert.equal(new Attempts(folder).lastStood("champion"), "2026-01-01");
+    assert.equal(new Attempts(folder).lastDecided("champion"), "2026-01-01");
   });
 
   test("are read where the last line was cut short", () => {
-    writeFileSync(join(folder, "attempts.jsonl"), `${JSON.stringify({ ...attempt("a"), outcome: null })}\n{"at":"20`);
+    writeFileSync(join(folder, "attempts.jsonl"), `${JSON.stringify({ ...attempt("a"), outcome: "kept" })}\n{"at":"20`);
     assert.equal(new Attempts(folder).last("a", "champion"), "2026-01-01");
   });
 });
@@ -108,7 +121,7 @@ describe("the power of a comparison", () => {
   ] as const) {
     test(`foresees the standard deviation that outcomes then show, ${what}`, () => {
       const level = 0.05;
-      const { detectable, detectableShare } = powerOfComparison(champion, challenger, known, level);
+      const { detectable, detectableShare } = powerOfComparison(champion, challenger, { economics: known }, level);
       const middle = scores.map((score, row) => (score + others[row]) / 2);
       const labels = Uint8Array.from(middle, (p) => +(random.uniform() < p));
       const compared = compareModels(champion, challenger, { labels }, known, level);
@@ -167,6 +180,7 @@ test("whose decision changes is counted, and named by kinds of customers", () =>
 describe("customers of the store as data", () => {
   const DAY = 86_400_000;
   const now = Date.parse("2026-06-01T00:00:00Z");
+  const SCORED = Date.parse("2026-04-01T00:00:00Z"); // the last mature window is that of March 12 to April 9
   const gym = (positive: string | number | boolean): DatasetSpecification => ({
     name: "gym",
     key: "id",
@@ -182,7 +196,7 @@ describe("customers of the store as data", () => {
   const prediction = (key: string | null, more: Partial<JudgedPrediction> = {}): JudgedPrediction => ({
     period: 0,
     customer_key: key,
-    since: now - 40 * DAY,
+    since: SCORED,
     features: JSON.stringify({ visits: 2.5, trainer: true, size: "m" }),
     score: 0.2,
     decision: 0,
@@ -193,14 +207,26 @@ describe("customers of the store as data", () => {
     ...more,
   });
 
+  /** Customers above the threshold whom nobody has contacted. */
+  const alone = (count: number): JudgedPrediction[] =>
+    Array.from({ length: count }, (_, i) => prediction(`alone ${i}`, { decision: 1, contacted: 0 }));
+
+  test("are refused where nearly all whom the model would contact were contacted", async () => {
+    const rows = [prediction("contacted", { decision: 1, contacted: 1 }), ...alone(49)];
+    await assert.rejects(
+      read(rows, gym("yes")),
+      /expected 50 customers above the threshold whom nobody contacted, got 49/,
+    );
+  });
+
   async function read(rows: readonly JudgedPrediction[], dataset: DatasetSpecification) {
     const out = join(folder, "store.parquet");
     const reader = {
-      async *judged({ to }: { readonly to: number }) {
-        yield rows.filter(({ since }) => since < to);
+      async *judged({ from, to }: { readonly from: number; readonly to: number }) {
+        yield rows.filter(({ since }) => since >= from && since < to);
       },
     };
-    const { notes } = await writeStoredCustomers(reader, dataset, out, { asOf: now, graceDays: 1 });
+    const { notes } = await writeStoredCustomers(reader, dataset, out, { asOf: now, graceDays: 1, days: 28 });
     const customers = await openCustomers(findData(out), dataset, { labelled: "partly" });
     const tables = [];
     for await (const table of customers.tables()) tables.push(table);
@@ -211,7 +237,7 @@ describe("customers of the store as data", () => {
   for (const positive of ["yes", 1, 0, true, false]) {
     test(`have labels as a file of a target that is ${JSON.stringify(positive)} has them`, async () => {
       const { table } = await read(
-        [prediction("a"), prediction("b", { churned_at: now - 30 * DAY, stayed: null })],
+        [prediction("a"), prediction("b", { churned_at: SCORED + 10 * DAY, stayed: null })],
         gym(positive),
       );
       assert.deepEqual([...(table.labels as Uint8Array)], [0, 1]);
@@ -226,14 +252,16 @@ describe("customers of the store as data", () => {
     const { table, notes } = await read(
       [
         prediction(hash, { features: JSON.stringify({ visits: 1, trainer: null, size: hash }) }),
-        prediction("left", { churned_at: now - 35 * DAY }),
+        prediction("left", { churned_at: SCORED + 5 * DAY }),
         prediction("young", { since: now - 30.5 * DAY, churned_at: now - 2 * DAY }),
         prediction("contacted", { contacted: 1 }),
         prediction("unknown", { stayed: null }),
+        ...alone(50),
       ],
       gym("yes"),
     );
-    assert.deepEqual(table.keys, [hash, "left"]);
+    assert.deepEqual((table.keys ?? []).slice(0, 2), [hash, "left"]);
+    assert.equal(table.rows, 52);
     assert.deepEqual(notes, [
       "1 customers who were contacted are left out",
       "of 1 mature predictions nobody has reported what became of them",

@@ -1,6 +1,16 @@
 import assert from "node:assert/strict";
 import { spawn } from "node:child_process";
-import { cpSync, existsSync, mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
+import {
+  cpSync,
+  existsSync,
+  mkdirSync,
+  mkdtempSync,
+  readdirSync,
+  readFileSync,
+  renameSync,
+  rmSync,
+  writeFileSync,
+} from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { after, before, beforeEach, describe, test } from "node:test";
@@ -74,12 +84,32 @@ describe("a champion that succeeds another", () => {
 
   test("is refused when its files are no model, and the old one stays", () => {
     promote(DAYS[0]);
-    const files = { ...readModelFiles(made.get(DAYS[1]) as string), "forest.safetensors": new Uint8Array(10) };
-    const line = { event: "promoted", at: "", version: "x", contentSha256: "y", reason: "" } as const;
+    const path = made.get(DAYS[1]) as string;
+    const files = { ...readModelFiles(path), "forest.safetensors": new Uint8Array(10) };
+    const { version, contentSha256 } = readModelDirectory(path).manifest;
+    const line = { event: "promoted", at: "", version, contentSha256, reason: "" } as const;
+    assert.throws(() => succeed(champion, files, { ...line, version: "another" }, 3), /expected the files of another/);
     assert.throws(() => succeed(champion, files, line, 3), /forest\.safetensors/);
     assert.equal(versionOf(champion), madeVersion(DAYS[0]));
     assert.equal(readLedger(champion).length, 1);
     assert.deepEqual([listPrevious(champion), existsSync(join(folder, "models", ".succession.json"))], [[], false]);
+  });
+
+  test("is there after one who was killed between the two renames of its swap", () => {
+    promote(DAYS[0]);
+    renameSync(champion, `${champion}.replaced`);
+    promote(DAYS[1]);
+    assert.equal(versionOf(champion), madeVersion(DAYS[1]));
+    assert.deepEqual(listPrevious(champion), [madeVersion(DAYS[0])]);
+  });
+
+  test("leaves those that one can go back to, before those that were left", () => {
+    promote(DAYS[0]);
+    promote(DAYS[1]);
+    rollback();
+    promote(DAYS[2], 1);
+    assert.deepEqual(listPrevious(champion), [madeVersion(DAYS[0])]);
+    assert.equal(rollback().version, madeVersion(DAYS[0]));
   });
 
   test("takes the place of a damaged one, which is not kept", () => {

@@ -53,9 +53,14 @@ export async function runMonths(
   for (const [i, month] of MONTHS.entries()) {
     context.print(`${i + 5}. Month ${month.month}: ${month.title}`);
     const load = startLoad(service, customer);
-    const result = await retrainIn(month, options, context);
-    await servedBy(service, result.championVersion as string);
-    const { requests, failures } = await load.stop();
+    let result: RetrainResult;
+    try {
+      result = await retrainIn(month, options, context);
+      await servedBy(service, result.championVersion as string);
+    } finally {
+      await load.stop();
+    }
+    const { requests, failures } = load.counts;
     const { outcome, reason, championVersion } = result;
     results.push({ ...month, outcome, reason, championVersion, requests, failures });
     context.print(retrainSummary(result).replaceAll(/^(?=.)/gm, "   "));
@@ -108,10 +113,10 @@ function startLoad({ url }: RunningService, customer: unknown) {
     }
   })();
   return {
-    stop: async () => {
+    counts,
+    stop: async (): Promise<void> => {
       isOver = true;
       await done;
-      return counts;
     },
   };
 }

@@ -18,10 +18,7 @@ export function modelsCommand(): Command {
     .option("--model <dir>", "the champion", DEFAULT_MODEL)
     .addCommand(pullCommand())
     .addCommand(aliasCommand())
-    .addHelpText(
-      "after",
-      "\nExample:\n  churn models\n  churn models pull models:/churn@champion --out models/best_model",
-    );
+    .addHelpText("after", "\nExample:\n  churn models pull models:/churn@champion --out models/best_model");
   for (const option of OUTPUT_OPTIONS) command.addOption(option);
   return command.action(({ model, ...output }: OutputOptions & { readonly model: string }) => {
     const { print, printJson } = createContext(output);

@@ -36,6 +36,7 @@ interface RetrainCommandOptions extends OutputOptions, Partial<ForestParameters>
   readonly every: number;
   readonly grace: number;
   readonly keep: number;
+  readonly window: number;
   readonly now?: Date;
   readonly report: string;
   readonly summary?: string;
@@ -86,6 +87,11 @@ export function retrainCommand(): Command {
         .argParser(days)
         .default(1, "1d"),
     )
+    .addOption(
+      new Option("--window <days>", "of a store: the predictions of so many days, the last whose outcomes are known")
+        .argParser(days)
+        .default(28, "28d"),
+    )
     .option("--keep <n>", "previous champions to keep", wholeNumber(0, 100), DEFAULT_KEEP)
     .addOption(new Option("--now <time>", "when it is, ISO 8601 (default: the clock)").argParser(moment))
     .option(
@@ -97,7 +103,7 @@ export function retrainCommand(): Command {
     .option("--state <dir>", "data that are made, the challenger, which data have judged one", "data/retrain")
     .option(
       "--exit-code",
-      "exit with 3 for a champion that stays and for faults of the data, with 4 for not enough evidence",
+      "exit with 3 for kept and for faults of the data, with 4 for not enough evidence",
     )
     .addHelpText("after", "\nExample:\n  churn retrain --month 3 --scenario price-increase");
   forestOptions(command, "the champion's");
@@ -149,12 +155,23 @@ function retrainOptions(options: RetrainCommandOptions): Omit<RetrainOptions, "l
 }
 
 function newDataOf(options: RetrainCommandOptions): NewDataOptions {
-  const { source, data, store = process.env.PREDICTION_STORE_URL, grace, month, scenario, from, seed, rows } = options;
+  const {
+    source,
+    data,
+    store = process.env.PREDICTION_STORE_URL,
+    grace,
+    window,
+    month,
+    scenario,
+    from,
+    seed,
+    rows,
+  } = options;
   if (source === "synthetic") {
     return { source, customers: { scenario, from, seed, rows, ...(month !== undefined && { month }) } };
   }
   if (source === "file") return { source, path: needed(data, "--data", source) };
-  return { source, url: needed(store, "--store", source), graceDays: grace };
+  return { source, url: needed(store, "--store", source), graceDays: grace, days: window };
 }
 
 function needed(value: string | undefined, option: string, source: string): string {

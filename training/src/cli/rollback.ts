@@ -1,5 +1,8 @@
 /** `churn rollback`: back to a champion of before. */
+import { existsSync } from "node:fs";
+import { ChurnError, modelDirectory } from "@churn/contract";
 import { Command } from "commander";
+import { checkChampionPath } from "../registry/ledger.ts";
 import { rollBack } from "../registry/rollback.ts";
 import { withChampion } from "../registry/succession.ts";
 import { moveAlias, whoRuns } from "../retraining/promotion.ts";
@@ -29,6 +32,13 @@ export function rollbackCommand(): Command {
     const tracking = trackingTarget(process.env);
     const by = whoRuns(process.env);
     const now = (): Date => new Date();
+    checkChampionPath(model);
+    if (!existsSync(modelDirectory(model))) {
+      throw new ChurnError(
+        "CHURN_ERR_MODEL_INVALID",
+        `${model}: no such model directory: there is nothing to go back from`,
+      );
+    }
     const entry = await withChampion(model, async () => rollBack({ model, to, reason, by, keep, now }));
     await moveAlias({ tracking, log }, entry);
     const { version, previousVersion } = entry;

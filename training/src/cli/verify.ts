@@ -14,7 +14,7 @@ export function verifyCommand(): Command {
     .description("Check every sum of the champion and of those before it; train the champion again where that can be.")
     .option("--model <dir>", "the champion", DEFAULT_MODEL)
     .option("--no-rebuild", "checksums only")
-    .addHelpText("after", "\nExample:\n  churn verify");
+    .addHelpText("after", "\nExample:\n  churn verify --no-rebuild");
   for (const option of OUTPUT_OPTIONS) command.addOption(option);
   return command.action(async ({ model, rebuild, ...output }: VerifyCommandOptions) => {
     const { log, print, printJson, withProgress } = createContext(output);

@@ -7,7 +7,7 @@
  */
 import { readdirSync, statSync } from "node:fs";
 import { join } from "node:path";
-import { Model, RequestReader } from "@churn/contract";
+import { ChurnError, type DatasetSpecification, type Economics, Model, RequestReader } from "@churn/contract";
 import { type JudgedSet, readJudgedSet } from "../data/judged-set.ts";
 import { openCustomers } from "../data/reader.ts";
 import type { DataSource } from "../data/source.ts";
@@ -52,14 +52,16 @@ export async function contest(options: ContestOptions): Promise<ContestResult> {
   const { data, hasAlarm, limits } = options;
   const [before, now] = [Model.load(options.champion), Model.load(options.challenger)];
   const [old, judged] = [await judgeBy(before, data), await judgeBy(now, data)];
-  const [champion, challenger] = [contestantOf(before, old), contestantOf(now, judged)];
   const { dataset, lineage } = now.manifest;
-  const { economics } = dataset;
+  checkSameJudges(before.manifest.dataset, dataset, old, judged);
+  const [champion, challenger] = [contestantOf(before, old), contestantOf(now, judged)];
+  const economics = dataset.economics && canDecide(dataset.economics) ? dataset.economics : undefined;
   const { labels, customerNumbers } = judged;
+  const isKnownUnseen = judged.isKeyed && before.manifest.lineage.data.splitBy !== "row";
 
   const attempt = options.countAttempt();
   const level = attemptLevel(attempt);
-  const power = powerOfComparison(champion, challenger, economics, level);
+  const power = powerOfComparison(champion, challenger, { economics, customers: customerNumbers }, level);
   const customers = 1 + (customerNumbers ?? new Uint32Array()).reduce((a, b) => Math.max(a, b), -1);
   options.onPower(power, customers);
 
@@ -84,6 +86,7 @@ export async function contest(options: ContestOptions): Promise<ContestResult> {
     evidence: {
       customers,
       rows: labels.length,
+      isKnownUnseen,
       dataSha256: options.dataSha256,
       hasAlarm,
       attempt,
@@ -107,6 +110,25 @@ export async function contest(options: ContestOptions): Promise<ContestResult> {
 
 /** The held-out customers of the data whose outcome is known, with a model's scores. */
 export const judgeHeldOut = (model: string, data: DataSource): Promise<JudgedSet> => judgeBy(Model.load(model), data);
+
+/** Scores are compared row by row. @throws CHURN_ERR_OPTION_INVALID for specifications that name other judges or another target */
+function checkSameJudges(
+  champion: DatasetSpecification,
+  challenger: DatasetSpecification,
+  { labels: before }: JudgedSet,
+  { labels: now }: JudgedSet,
+): void {
+  const [old, changed] = [champion, challenger].map(({ key, target }) => JSON.stringify([key, target]));
+  if (old === changed && before.length === now.length && before.every((label, row) => label === now[row])) return;
+  const message =
+    "the dataset specification: expected key and target as the champion has them, got others: what one model predicts is not what the " +
+    "other does, so no gate can compare them; churn train replaces the champion without one";
+  throw new ChurnError("CHURN_ERR_OPTION_INVALID", message);
+}
+
+/** Whether there is something to decide: a contact that costs nothing, or an offer that costs more than a customer, decides itself. */
+const canDecide = ({ customerValue, offerCost, contactCost }: Economics): boolean =>
+  customerValue > offerCost && offerCost + contactCost > 0;
 
 async function judgeBy(model: Model, data: DataSource): Promise<JudgedSet> {
   const reader = await openCustomers(data, model.manifest.dataset, { labelled: "partly" });

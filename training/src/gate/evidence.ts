@@ -5,10 +5,12 @@ import type { PairedDifference } from "./paired-difference.ts";
 import type { Veto } from "./vetoes.ts";
 
 export interface GateEvidence {
-  /** Customers who judged, whom neither model was trained on. */
+  /** Customers who judged: those that the training held out. */
   readonly customers: number;
   /** Their rows. */
   readonly rows: number;
+  /** Whether their keys say that neither model was trained on them; without keys nobody can tell. */
+  readonly isKnownUnseen: boolean;
   /** sha256 of the data that they are from. */
   readonly dataSha256: string;
   readonly hasAlarm: boolean;

@@ -7,35 +7,39 @@ import type { GatePower } from "./evidence.ts";
 import type { Contestant } from "./measures.ts";
 import { customersFactor } from "./rule.ts";
 
+export interface ComparedCustomers {
+  readonly economics: Economics | undefined;
+  /** As in `GateCustomers`. */
+  readonly customers?: Uint32Array | undefined;
+}
+
 /** A customer leaves with the mean of what both models say: the standard deviation of their difference follows. */
 export function powerOfComparison(
   champion: Contestant,
   challenger: Contestant,
-  economics: Economics | undefined,
+  { economics, customers }: ComparedCustomers,
   level: number,
 ): GatePower {
   const uncertain = economics && new AcceptanceProfit(economics);
   const gainOf = (score: number, label: number): number =>
     uncertain === undefined ? -logLossOf(score, label) : uncertain.of(score, label);
-  const n = champion.scores.length;
-  let [sum, squares, profit] = [0, 0, 0];
+  const rows = champion.scores.length;
+  const n = customers === undefined ? rows : 1 + customers.reduce((a, b) => Math.max(a, b), -1);
+  const means = new Float64Array(n);
+  let [variance, profit] = [0, 0];
   const worth = economics && contactValues(economics);
-  for (let row = 0; row < n; row++) {
+  for (let row = 0; row < rows; row++) {
     const [before, now] = [champion.scores[row], challenger.scores[row]];
     const leaves = (before + now) / 2;
-    for (const [label, share] of [
-      [0, 1 - leaves],
-      [1, leaves],
-    ]) {
-      const difference = gainOf(now, label) - gainOf(before, label);
-      sum += share * difference;
-      squares += share * difference ** 2;
-    }
+    const [stays, goes] = [gainOf(now, 0) - gainOf(before, 0), gainOf(now, 1) - gainOf(before, 1)];
+    means[customers?.[row] ?? row] += leaves * goes + (1 - leaves) * stays;
+    variance += (leaves * (1 - leaves) * (goes - stays) ** 2) / n; // what a coin of this probability makes of it
     if (worth !== undefined && before >= champion.threshold) {
       profit += leaves * worth.churner + (1 - leaves) * worth.stayer;
     }
   }
-  const variance = squares / n - (sum / n) ** 2;
+  const mean = means.reduce((sum, one) => sum + one, 0) / n;
+  variance += means.reduce((sum, one) => sum + (one - mean) ** 2, 0) / n; // and what differs between customers
   const factor = customersFactor(level);
   const detectable = Math.sqrt((factor * variance) / n);
   const onePercent = Math.abs(0.01 * (profit / n));

@@ -62,13 +62,13 @@ export function decide(measures: GateMeasures, { championProfit, hasAlarm, level
   const primary = acceptanceProfit ?? logLossGain;
   const leastGain = acceptanceProfit === undefined ? LEAST_LOG_LOSS_GAIN : LEAST_GAIN * Math.abs(championProfit);
   const margin = MARGIN * Math.abs(championProfit);
-  const noWorse = profit === undefined || profit.mean > -margin;
+  const noWorse = profit === undefined || profit.mean >= -margin;
   if (primary.differing < LEAST_DIFFERING) {
     const reason = `the models differ on ${primary.differing} customers: ${LEAST_DIFFERING} are needed`;
     return { outcome: "notEnoughEvidence", reason, moreCustomers: moreFor(primary, leastGain, level) };
   }
   if (hasAlarm) {
-    const isSafe = acceptanceProfit === undefined || acceptanceProfit.lower > -margin;
+    const isSafe = acceptanceProfit === undefined || acceptanceProfit.lower >= -margin;
     if (logLossGain.lower > 0 && isSafe && noWorse) {
       return decided("promote", "the champion alarms: the challenger's probabilities are better, its profit not worse");
     }

@@ -53,7 +53,7 @@ export function sliceVetoes(slices: readonly GateSlice[], logLossGain: Float64Ar
   );
   const adjusted = holmAdjust(
     found.map(({ mean, standardDeviation, n }) =>
-      mean >= 0 ? 1 : normalUpperTail((-mean * Math.sqrt(n)) / standardDeviation),
+      mean >= 0 || standardDeviation === 0 ? 1 : normalUpperTail((-mean * Math.sqrt(n)) / standardDeviation),
     ),
   );
   return tested.flatMap(({ column, level }, i): Veto[] => {
@@ -89,14 +89,29 @@ export function schemaVetoes(champion: DatasetSpecification, challenger: Dataset
   const problems: string[] = [];
   for (const [name, before] of Object.entries(champion.columns)) {
     const now = challenger.columns[name];
-    if (now === undefined) problems.push(`${name} is no longer known, and a request with it would be refused`);
-    else if (now.type !== before.type) problems.push(`${name} was ${before.type} and is ${now.type}`);
+    if (!isAsked(champion, name)) continue;
+    if (now === undefined || !isAsked(challenger, name)) {
+      problems.push(`${name} is no longer known, and a request with it would be refused`);
+    } else if (now.type !== before.type) problems.push(`${name} was ${before.type} and is ${now.type}`);
+    else if (
+      (now.minimum ?? -Infinity) > (before.minimum ?? -Infinity) ||
+      (now.maximum ?? Infinity) < (before.maximum ?? Infinity)
+    ) {
+      problems.push(`${name} has narrower bounds, and values that were taken would be refused`);
+    }
   }
-  for (const [name, { nullable, role = "feature" }] of Object.entries(challenger.columns)) {
-    const isFeature = role === "feature" && ![challenger.key, challenger.time, challenger.target.column].includes(name);
+  for (const [name, { nullable }] of Object.entries(challenger.columns)) {
+    const isFeature = isAsked(challenger, name) && ![challenger.key, challenger.time].includes(name);
     const before = champion.columns[name];
-    const isAsked = isFeature && nullable !== true;
-    if (isAsked && (before === undefined || before.nullable === true)) problems.push(`${name} is now required`);
+    if (isFeature && nullable !== true && (before === undefined || before.nullable === true)) {
+      problems.push(`${name} is now required`);
+    }
   }
   return problems.map((reason) => ({ kind: "schema", reason }));
+}
+
+/** Whether a request may have the column. */
+function isAsked({ columns, target, key, time }: DatasetSpecification, name: string): boolean {
+  if (name === key || name === time) return true;
+  return name !== target.column && (columns[name]?.role ?? "feature") === "feature" && columns[name] !== undefined;
 }

@@ -87,7 +87,7 @@ interface Expectation {
 
 const UNCALIBRATED = { slope: 1, intercept: 0, covariance: [0, 0, 0] } as const;
 
-/** Predictions of this model in a window, the last of each customer. */
+/** Predictions of this model in a window, the first of each customer. */
 async function readOwn(
   reader: JudgedReader,
   { dataset, contentSha256 }: ModelManifest,

@@ -109,6 +109,7 @@ export function testOutcomes(
     if (now === undefined || before === undefined) return undefined;
     const error = Math.hypot(now.standardError, (before.high - before.low) / (2 * Z95));
     const change = worse * (now.value - before.value);
+    if (error === 0) return undefined; // the same for everybody, as where no contact pays
     return {
       metric,
       ...withInterval(now),

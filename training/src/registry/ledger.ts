@@ -21,6 +21,13 @@ import type { GateEvidence } from "../gate/evidence.ts";
 /** The name of the champion's directory. */
 const CHAMPION = "best_model";
 
+/** @throws CHURN_ERR_OPTION_INVALID for a directory that cannot be the champion's */
+export function checkChampionPath(path: string): void {
+  if (basename(resolve(path)) === CHAMPION) return;
+  const message = `--model: expected the champion's directory, called ${CHAMPION}, got ${path}`;
+  throw new ChurnError("CHURN_ERR_OPTION_INVALID", message);
+}
+
 /** What `churn retrain` promoted, `churn train` put there, `churn rollback` brought back. */
 export type LedgerEvent = "promoted" | "replaced" | "rolledBack";
 

@@ -33,9 +33,10 @@ export function rollBack({ model, to, reason, by, keep, now }: RollbackOptions):
   return succeed(model, files, { ...line, ...(registered && { registered }) }, keep);
 }
 
-/** By the ledger; the newest that is kept, where the ledger does not know the champion. */
+/** By the ledger, whose last line says who the champion is, be it damaged; without one the newest that is kept. */
 function before(model: string): string | undefined {
   const stack = championStack(readLedger(model));
-  const place = stack.lastIndexOf(championVersion(model) ?? "");
+  const version = championVersion(model);
+  const place = typeof version === "string" ? stack.lastIndexOf(version) : stack.length - 1;
   return place === -1 ? listPrevious(model)[0] : stack[place - 1];
 }

@@ -1,7 +1,7 @@
 /** Whether committed models are what they say: by their checksums, and by the ledger's. */
-import { readFileSync } from "node:fs";
+import { readdirSync, readFileSync } from "node:fs";
 import { join } from "node:path";
-import { ChurnError, MANIFEST_FILE, readModelDirectory, sha256 } from "@churn/contract";
+import { ChurnError, MANIFEST_FILE, MODEL_FILES, modelDirectory, readModelDirectory, sha256 } from "@churn/contract";
 import { championVersion, type LedgerEntry, ledgerPath, readLedger } from "./ledger.ts";
 import { listPrevious, previousPath } from "./succession.ts";
 
@@ -46,7 +46,10 @@ export function verifyModels(champion: string): Verification {
 
 /** What the directory's own sums cannot show: a `model.json` that was changed where no sum looks. */
 function problemsOf(path: string, version: string, entries: readonly LedgerEntry[]): string[] {
-  const file = join(path, MANIFEST_FILE);
+  const directory = modelDirectory(path);
+  const foreign = readdirSync(directory).filter((name) => !MODEL_FILES.includes(name));
+  if (foreign.length > 0) return [`${path}: expected the files of a model and nothing else, got ${foreign.join(", ")}`];
+  const file = join(directory, MANIFEST_FILE);
   const bytes = readFileSync(file);
   const expected = entries.findLast((entry) => entry.version === version)?.manifestSha256;
   if (expected !== undefined) {

@@ -54,11 +54,15 @@ export function flipRows({ flips }: GateEvidence): string[][] {
 }
 
 /** One sentence each. */
-export function gateSentences({ customers, attempt, level, power, flips, rows, hasAlarm }: GateEvidence): string[] {
+export function gateSentences(evidence: GateEvidence): string[] {
+  const { customers, attempt, level, power, flips, rows, hasAlarm, isKnownUnseen } = evidence;
   const { detectable, detectableShare, customersForOnePercent } = power;
   const share = detectableShare === null ? "" : ` (${percent(detectableShare)} of the champion's profit)`;
   return [
-    `${count(customers)} customers judge, whom neither model was trained on; with so many a difference of ${figure(detectable)}${share} is found four times in five.` +
+    isKnownUnseen
+      ? `${count(customers)} customers judge, whom neither model was trained on.`
+      : `${count(customers)} customers judge. Without a key for everyone nobody can tell whether the champion has seen them: if so, it is flattered.`,
+    `With so many a difference of ${figure(detectable)}${share} is found four times in five.` +
       (customersForOnePercent === null ? "" : ` One percent of profit takes ${count(customersForOnePercent)}.`),
     `Bounds are one-sided, at ${percent(level)}` +
       (attempt === 1

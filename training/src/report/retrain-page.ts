@@ -27,7 +27,7 @@ export interface RetrainPage {
 export async function renderRetrainReport(result: RetrainResult): Promise<RetrainPage> {
   const { outcome, reason, why, evidence, drift, data, previousVersion, challengerVersion, championVersion } = result;
   const charts = evidence === null ? [] : await drawCharts(evidence);
-  const header = html`<p class="eyebrow">Retraining · ${data.path}</p>
+  const header = html`<p class="eyebrow">Retraining · ${data.path ?? data.source}</p>
 <h1>${outcome} <span>${championVersion ?? "no champion"}</span></h1>
 <p class="lede">${HEADLINES[outcome]}</p>
 <p class="note">${reason}</p>`;
@@ -35,7 +35,7 @@ export async function renderRetrainReport(result: RetrainResult): Promise<Retrai
     ["champion before", previousVersion ?? "none"],
     ["challenger", challengerVersion ?? "none was trained"],
     ["champion now", championVersion ?? "none"],
-    ["data", `${data.source}, sha256 ${data.sha256}`],
+    ["data", data.sha256 === null ? data.source : `${data.source}, sha256 ${data.sha256}`],
     ["drift check", drift === null ? "none" : [drift.verdict, ...(why.length === 0 ? drift.reasons : [])].join("; ")],
     ["why a challenger", why.length === 0 ? "no reason for one" : why.join("; ")],
     ...data.notes.map((note) => ["note", note]),

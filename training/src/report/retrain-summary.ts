@@ -74,7 +74,7 @@ function facts({
   needsPerson,
 }: RetrainResult): string[] {
   return [
-    `- Data: ${data.path} (${data.source}, sha256 ${data.sha256.slice(0, 12)}…)`,
+    `- Data: ${data.sha256 === null ? data.source : `${data.path} (${data.source}, sha256 ${data.sha256.slice(0, 12)}…)`}`,
     ...data.notes.map((note) => `- Note: ${note}`),
     ...(drift === null
       ? []

@@ -12,6 +12,8 @@ interface Attempt {
   readonly dataSha256: string;
   /** The champion's. */
   readonly contentSha256: string;
+  /** The challenger's content hash. */
+  readonly challenger: string;
   /** Null before it is decided. */
   readonly outcome: RetrainOutcome | null;
 }
@@ -25,14 +27,18 @@ export class Attempts {
     this.#lines = existsSync(this.#path) ? readLines(this.#path) : [];
   }
 
-  /** When these data have judged a challenger of this champion; undefined if never. */
+  /** When these data have judged a challenger of this champion; undefined if never, or not to the end. */
   last(dataSha256: string, contentSha256: string): string | undefined {
-    return this.#lines.findLast((line) => line.dataSha256 === dataSha256 && line.contentSha256 === contentSha256)?.at;
+    return this.#decided(contentSha256).findLast((line) => line.dataSha256 === dataSha256)?.at;
   }
 
-  /** When this champion last stood a challenge; undefined if never. */
-  lastStood(contentSha256: string): string | undefined {
-    return this.#lines.findLast((line) => line.contentSha256 === contentSha256 && line.outcome === "kept")?.at;
+  /** When this champion last had a challenger; undefined if never. */
+  lastDecided(contentSha256: string): string | undefined {
+    return this.#decided(contentSha256).at(-1)?.at;
+  }
+
+  #decided(contentSha256: string): Attempt[] {
+    return this.#lines.filter((line) => line.contentSha256 === contentSha256 && line.outcome !== null);
   }
 
   /** Challengers in a row, until now, that were not promoted. */
@@ -41,11 +47,18 @@ export class Attempts {
     return decided.length - 1 - decided.findLastIndex(({ outcome }) => outcome === "promoted");
   }
 
-  /** @returns how often these data have judged a challenger, this time included */
+  /**
+   * The same challenger by the same data is the same test: one that was killed before it was decided is made again.
+   *
+   * @returns how often these data have judged a challenger, this time included
+   */
   count(attempt: Omit<Attempt, "outcome">): number {
+    const isSame = (line: Attempt): boolean => line.dataSha256 === attempt.dataSha256 && line.outcome === null;
+    const begun = this.#lines.filter(isSame).length;
+    const last = this.#lines.at(-1);
+    if (last !== undefined && isSame(last) && last.challenger === attempt.challenger) return begun;
     this.#append({ ...attempt, outcome: null });
-    const isSame = ({ dataSha256, outcome }: Attempt): boolean => dataSha256 === attempt.dataSha256 && outcome === null;
-    return 1 + this.#lines.filter(isSame).length;
+    return begun + 1;
   }
 
   decide(attempt: Omit<Attempt, "outcome">, outcome: RetrainOutcome): void {

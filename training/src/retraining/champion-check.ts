@@ -1,6 +1,7 @@
 /** The champion by new data: faults, inputs, and outcomes. */
 import { dirname, join } from "node:path";
-import { type ModelFiles, readModelDirectory } from "@churn/contract";
+import { ChurnError, type ModelFiles, readModelDirectory } from "@churn/contract";
+import type { JudgedSet } from "../data/judged-set.ts";
 import { checkLevel, MATURE_SHARE } from "../drift/budget.ts";
 import { decodeReference } from "../drift/reference.ts";
 import { checkDrift } from "../drift.ts";
@@ -9,6 +10,10 @@ import { testHeldOut } from "../performance/held-out.ts";
 import type { RetrainOptions } from "../retrain.ts";
 import type { NewData } from "./new-data.ts";
 import type { DriftFacts } from "./result.ts";
+
+/** Beside the report of the retraining. */
+export const driftReport = (report: string): string => join(dirname(report), "drift.html");
+export const challengerReport = (report: string): string => join(dirname(report), "challenger.html");
 
 export interface ChampionCheck {
   readonly drift: DriftFacts;
@@ -20,7 +25,7 @@ export interface ChampionCheck {
 
 export async function checkChampion(options: RetrainOptions, data: NewData): Promise<ChampionCheck> {
   const { model, falseAlarmsPerYear, everyDays, tracking, log, now, onProgress } = options;
-  const report = join(dirname(options.report), "drift.html");
+  const report = driftReport(options.report);
   const { verdict, reasons, rows } = await checkDrift({
     model,
     current: data.current,
@@ -36,16 +41,26 @@ export async function checkChampion(options: RetrainOptions, data: NewData): Pro
   if (verdict === "dataQuality") {
     return { drift: { verdict, reasons, rows, report }, alarms: [], labelledRows: 0 };
   }
-  const judged = await judgeHeldOut(model, data.files);
+  const judged = await heldOut(model, data);
   const isStore = data.source === "store"; // whose check has looked at outcomes
   const level = checkLevel(falseAlarmsPerYear, everyDays, 1, MATURE_SHARE);
-  const late = isStore ? [] : testOutcomes(readModelDirectory(model), judged, level);
+  const late = isStore || judged === undefined ? [] : testOutcomes(readModelDirectory(model), judged, level);
   const alarms = [...(verdict === "drift" ? reasons : []), ...late];
   return {
     drift: { verdict: alarms.length > 0 ? "drift" : verdict, reasons: [...reasons, ...late], rows, report },
     alarms,
-    labelledRows: judged.labelledRows,
+    labelledRows: judged?.labelledRows ?? 0,
   };
+}
+
+/** Undefined where too few of them have an outcome. */
+async function heldOut(model: string, { files }: NewData): Promise<JudgedSet | undefined> {
+  try {
+    return await judgeHeldOut(model, files);
+  } catch (error) {
+    if (error instanceof ChurnError && error.code === "CHURN_ERR_DATA_INSUFFICIENT") return undefined;
+    throw error;
+  }
 }
 
 function testOutcomes(

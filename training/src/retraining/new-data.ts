@@ -12,7 +12,7 @@ import { writeStoredCustomers } from "./stored-data.ts";
 /** As the command names them. */
 export type NewDataOptions =
   | { readonly source: "synthetic"; readonly customers: Omit<GeneratedData, "month"> & { readonly month?: number } }
-  | { readonly source: "store"; readonly url: string; readonly graceDays: number }
+  | { readonly source: "store"; readonly url: string; readonly graceDays: number; readonly days: number }
   | { readonly source: "file"; readonly path: string };
 
 export interface NewData {
@@ -62,7 +62,7 @@ export async function openNewData(
   const out = join(folder, `${dataset.name}-store.parquet`);
   try {
     const asOf = now.getTime();
-    const { notes } = await writeStoredCustomers(reader, dataset, out, { asOf, graceDays: options.graceDays });
+    const { notes } = await writeStoredCustomers(reader, dataset, out, { ...options, asOf });
     return fromFile("store", out, { current: options.url, notes });
   } finally {
     await reader.close();

@@ -32,8 +32,10 @@ export interface RetrainResult {
   readonly run: TrackedRun | null;
 }
 
-export type DataFacts = Pick<NewData, "source" | "sha256" | "notes"> & {
-  readonly path: string;
+/** Without path and sum where there were too few to make a file of. */
+export type DataFacts = Pick<NewData, "source" | "notes"> & {
+  readonly path: string | null;
+  readonly sha256: string | null;
   /** Null for those that were not generated. */
   readonly generated: NewData["generated"] | null;
 };

@@ -11,12 +11,17 @@ import {
 import { takeRows } from "../data/row-sample.ts";
 import { MISSING, type TableBlock, type TableColumn } from "../data/table-block.ts";
 import { writeTable } from "../data/table-writer.ts";
-import { DAY_MS } from "../drift/windows.ts";
+import { DAY_MS, lastWindow } from "../drift/windows.ts";
 import { judgedWindow, UNKNOWN } from "../performance/judged-window.ts";
 import type { JudgedPrediction, JudgedReader } from "../store/prediction-reader.ts";
 import { StoredCustomers } from "../store/stored-customers.ts";
 
+/** With fewer customers above the threshold who were left alone, those who are left out have been chosen by the model. */
+const LEAST_CONTROLS = 50;
+
 export interface StoredDataOptions {
+  /** Length of the window. */
+  readonly days: number;
   /** Epoch ms. */
   readonly asOf: number;
   /** How long after it has happened an outcome may be reported. */
@@ -27,23 +32,24 @@ export interface StoredDataOptions {
 const HASH = /^[0-9a-f]{32}$/;
 
 /**
- * The last mature prediction of each customer with its outcome. Young ones are left out: of them those who left are known and
- * those who stay are not. Who was contacted is left out, too: without it he would perhaps have left.
+ * The first prediction of each customer in the last window whose predictions are mature, with its outcome. Windows lie where the
+ * calendar puts them: until the next is mature the data are the same, and judge a challenger once. Young predictions are left out:
+ * of them those who left are known and those who stay are not. Who was contacted is left out, too: else he would perhaps have left.
  *
- * @throws CHURN_ERR_DATA_INSUFFICIENT where nobody is left
+ * @throws CHURN_ERR_DATA_INSUFFICIENT where nobody is left, or too few of those who would be contacted
  */
 export async function writeStoredCustomers(
   reader: JudgedReader,
   dataset: DatasetSpecification,
   out: string,
-  { asOf, graceDays }: StoredDataOptions,
+  { asOf, graceDays, days }: StoredDataOptions,
 ): Promise<{ readonly rows: number; readonly notes: readonly string[] }> {
   const horizon = horizonMs(dataset.target.horizonDays);
-  const to = asOf - (horizon ?? 0) - graceDays * DAY_MS;
-  const counts = { contacted: 0, unknown: 0, hashedKeys: 0, rows: 0 };
+  const window = lastWindow(days, asOf - (horizon ?? 0) - graceDays * DAY_MS);
+  const counts = { contacted: 0, unknown: 0, hashedKeys: 0, rows: 0, controls: 0 };
   const customers = new StoredCustomers(dataset, "");
   async function* blocks(): AsyncGenerator<TableBlock> {
-    const query = { from: 0, to, horizonMs: horizon, periodMs: to, withFeatures: true };
+    const query = { ...window, horizonMs: horizon, periodMs: window.to - window.from, withFeatures: true };
     for await (const batch of reader.judged(query)) yield blockOf(batch);
   }
   function blockOf(batch: readonly JudgedPrediction[]): TableBlock {
@@ -55,6 +61,7 @@ export async function writeStoredCustomers(
       counts.unknown += +(labels[row] === UNKNOWN && contacted[row] !== 1);
     }
     counts.rows += rows.length;
+    counts.controls += rows.reduce((sum, row) => sum + batch[row].decision, 0);
     const keys = Array.from(rows, (row) => batch[row].customer_key).map((key) => key && textFromStored(key));
     counts.hashedKeys += keys.filter((key) => key !== null && HASH.test(key)).length;
     const { columns } = takeRows(customers.table(batch as never), rows);
@@ -69,8 +76,12 @@ export async function writeStoredCustomers(
   }
   await writeTable(out, columnsOf(dataset), blocks());
   if (counts.rows === 0) {
-    const until = new Date(to).toISOString().slice(0, 10);
-    const message = `prediction store: expected predictions of before ${until} whose outcome is known, got none`;
+    const [from, to] = [window.from, window.to].map((time) => new Date(time).toISOString().slice(0, 10));
+    const message = `prediction store: expected predictions of ${from} to ${to} whose outcome is known, got none`;
+    throw new ChurnError("CHURN_ERR_DATA_INSUFFICIENT", message);
+  }
+  if (counts.contacted > 0 && counts.controls < LEAST_CONTROLS) {
+    const message = `prediction store: expected ${LEAST_CONTROLS} customers above the threshold whom nobody contacted, got ${counts.controls}: leave a few alone, by chance`;
     throw new ChurnError("CHURN_ERR_DATA_INSUFFICIENT", message);
   }
   return { rows: counts.rows, notes: notesOf(counts, customers.hashed) };

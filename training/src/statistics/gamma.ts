@@ -57,6 +57,7 @@ export function chiSquareUpperTail(x: number, degreesOfFreedom: number): number 
 
 /** P(Z ≥ z) of the standard normal law. */
 export function normalUpperTail(z: number): number {
+  if (Number.isNaN(z)) throw new Error("expected a number of standard deviations, got none");
   const tail = upperGamma(0.5, (z * z) / 2) / 2;
   return z >= 0 ? tail : 1 - tail;
 }

@@ -27,7 +27,7 @@ export const BATCH_ROWS = 2048;
 /** `$1` and `$2` are the window. */
 export const LATEST = `SELECT features, score, model_sha256 FROM (${LATEST_PREDICTIONS}) AS latest`;
 
-/** Predictions of a window and what became of them, the last of each customer in each period. */
+/** Predictions of a window and what became of them, the first of each customer in each period. */
 export interface JudgedQuery extends TimeWindow {
   readonly horizonMs: number | null;
   readonly periodMs: number;

@@ -18,7 +18,7 @@ export function retrainRun(result: RetrainResult, { html, charts }: RetrainPage,
     endTime: timestamp,
     params: {
       source: data.source,
-      data_sha256: data.sha256,
+      ...(data.sha256 !== null && { data_sha256: data.sha256 }),
       ...Object.fromEntries(Object.entries(data.generated ?? {}).map(([name, value]) => [name, String(value)])),
     },
     metrics: Object.entries(figures(result)).map(([key, value]) => ({ key, value, step: 0, timestamp })),
