@@ -194,7 +194,7 @@ class Comparison {
     const by = movesOf(contest, to, isEqual);
     const [acceptanceProfit, profit, logLossGain] = this.#differences.map((one, m) => moved(one, by[MEASURES[m]]));
     const championProfit = profitOf(contest.champion, this.contacts.champion);
-    const decision = decide({ acceptanceProfit, profit, logLossGain }, { championProfit, hasAlarm, level: LEVEL });
+    const decision = decide({ acceptanceProfit, profit, logLossGain }, { championProfit, hasAlarm });
     const isPromoted = decision.outcome === "promote";
     return {
       isPromoted,

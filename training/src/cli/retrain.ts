@@ -101,10 +101,7 @@ export function retrainCommand(): Command {
     )
     .option("--summary <file>", "what is printed, as Markdown: the summary of a CI job, for example")
     .option("--state <dir>", "data that are made, the challenger, which data have judged one", "data/retrain")
-    .option(
-      "--exit-code",
-      "exit with 3 for kept and for faults of the data, with 4 for not enough evidence",
-    )
+    .option("--exit-code", "exit with 3 for kept and for faults of the data, with 4 for not enough evidence")
     .addHelpText("after", "\nExample:\n  churn retrain --month 3 --scenario price-increase");
   forestOptions(command, "the champion's");
   for (const option of OUTPUT_OPTIONS) command.addOption(option);

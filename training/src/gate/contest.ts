@@ -66,7 +66,7 @@ export async function contest(options: ContestOptions): Promise<ContestResult> {
   options.onPower(power, customers);
 
   const compared = compareModels(champion, challenger, { labels, customers: customerNumbers }, economics, level);
-  const decision = decide(compared, { championProfit: compared.championProfit, hasAlarm, level });
+  const decision = decide(compared, { championProfit: compared.championProfit, hasAlarm });
   const metricsOf = ({ scores, threshold }: Contestant) =>
     computeMetrics({ scores, labels }, { threshold, economics }, lineage.seed);
   const metrics = { champion: metricsOf(champion), challenger: metricsOf(challenger) };
@@ -126,9 +126,12 @@ function checkSameJudges(
   throw new ChurnError("CHURN_ERR_OPTION_INVALID", message);
 }
 
-/** Whether there is something to decide: a contact that costs nothing, or an offer that costs more than a customer, decides itself. */
-const canDecide = ({ customerValue, offerCost, contactCost }: Economics): boolean =>
-  customerValue > offerCost && offerCost + contactCost > 0;
+/**
+ * Whether there is something to decide: a contact that costs nothing, or an offer that costs more than a customer, decides itself; and
+ * whether acceptance is uncertain, which profit is averaged over.
+ */
+const canDecide = ({ customerValue, offerCost, contactCost, offerAcceptance }: Economics): boolean =>
+  customerValue > offerCost && offerCost + contactCost > 0 && offerAcceptance > 0 && offerAcceptance < 1;
 
 async function judgeBy(model: Model, data: DataSource): Promise<JudgedSet> {
   const reader = await openCustomers(data, model.manifest.dataset, { labelled: "partly" });

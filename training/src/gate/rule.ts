@@ -26,8 +26,6 @@ export interface GateSettings {
   /** Of the champion, per customer, at its threshold; what margins are parts of. */
   readonly championProfit: number;
   readonly hasAlarm: boolean;
-  /** Of each bound. */
-  readonly level: number;
 }
 
 export interface GateDecision {
@@ -57,7 +55,7 @@ export function attemptLevel(attempt: number): number {
 /** Customers for each (standard deviation / difference)² with which a test of this level finds the difference four times in five. */
 export const customersFactor = (level: number): number => (normalQuantile(level) + normalQuantile(0.2)) ** 2;
 
-export function decide(measures: GateMeasures, { championProfit, hasAlarm, level }: GateSettings): GateDecision {
+export function decide(measures: GateMeasures, { championProfit, hasAlarm }: GateSettings): GateDecision {
   const { acceptanceProfit, profit, logLossGain } = measures;
   const primary = acceptanceProfit ?? logLossGain;
   const leastGain = acceptanceProfit === undefined ? LEAST_LOG_LOSS_GAIN : LEAST_GAIN * Math.abs(championProfit);
@@ -65,7 +63,7 @@ export function decide(measures: GateMeasures, { championProfit, hasAlarm, level
   const noWorse = profit === undefined || profit.mean >= -margin;
   if (primary.differing < LEAST_DIFFERING) {
     const reason = `the models differ on ${primary.differing} customers: ${LEAST_DIFFERING} are needed`;
-    return { outcome: "notEnoughEvidence", reason, moreCustomers: moreFor(primary, leastGain, level) };
+    return { outcome: "notEnoughEvidence", reason, moreCustomers: moreFor(primary, leastGain) };
   }
   if (hasAlarm) {
     const isSafe = acceptanceProfit === undefined || acceptanceProfit.lower >= -margin;
@@ -78,12 +76,13 @@ export function decide(measures: GateMeasures, { championProfit, hasAlarm, level
   if (primary.upper < leastGain) return decided("keep", "the challenger is not better by what a change is worth");
   if (logLossGain.upper < 0) return decided("keep", "the challenger's probabilities are worse");
   const reason = "neither better nor shown to be no better";
-  return { outcome: "notEnoughEvidence", reason, moreCustomers: moreFor(primary, leastGain, level) };
+  return { outcome: "notEnoughEvidence", reason, moreCustomers: moreFor(primary, leastGain) };
 }
 
 const decided = (outcome: GateOutcome, reason: string): GateDecision => ({ outcome, reason, moreCustomers: null });
 
-function moreFor({ n, mean, standardDeviation }: PairedDifference, leastGain: number, level: number): number {
+/** Other customers judge for the first time. */
+function moreFor({ n, mean, standardDeviation }: PairedDifference, leastGain: number): number {
   const difference = Math.max(mean, leastGain);
-  return Math.max(1, Math.ceil(customersFactor(level) * (standardDeviation / difference) ** 2) - n);
+  return Math.max(1, Math.ceil(customersFactor(FIRST_LEVEL) * (standardDeviation / difference) ** 2) - n);
 }
