@@ -175,7 +175,13 @@ describe("what is refused is one message, and nothing is written:", () => {
     [
       "a report in the champion",
       ["--report", "models/best_model/a.html"],
-      /would be in the way of \S*models: name another/,
+      /would be in the way of models\/best_model: name another/,
+    ],
+    ["a summary in the ledger", ["--summary", "models/ledger.jsonl"], /would be in the way of \S*ledger\.jsonl: name/],
+    [
+      "a report in that of drift",
+      ["--report", "reports/drift.html"],
+      /would be in the way of reports\/drift\.html: name/,
     ],
     ["a time that is none", ["--now", "soon"], /Expected a time such as/],
     ["a month that never comes", ["--month", "1000"], /Expected a whole number in \[0, 120\]/],

@@ -9,66 +9,30 @@
  */
 import { existsSync } from "node:fs";
 import { dirname, join, resolve } from "node:path";
-import {
-  ChurnError,
-  type ForestParameters,
-  type ModelManifest,
-  modelDirectory,
-  readDataset,
-  readModelDirectory,
-} from "@churn/contract";
+import { ChurnError, type ModelManifest, modelDirectory, readDataset, readModelDirectory } from "@churn/contract";
 import { findData } from "./data/source.ts";
 import { DEFAULT_FOREST_PARAMETERS } from "./forest/parameters.ts";
 import { type ContestResult, contest } from "./gate/contest.ts";
-import type { GatePower } from "./gate/evidence.ts";
 import { DEFAULT_LIMITS } from "./gate/vetoes.ts";
-import type { Logger } from "./logger.ts";
-import { checkChampionPath } from "./registry/ledger.ts";
+import { checkChampionPath, ledgerPath } from "./registry/ledger.ts";
 import { finishSuccession, withChampion } from "./registry/succession.ts";
 import { checkFree, checkReportPath } from "./report/path.ts";
 import { renderRetrainReport } from "./report/retrain-page.ts";
 import { retrainMarkdown } from "./report/retrain-summary.ts";
 import { Attempts } from "./retraining/attempts.ts";
 import { type ChampionCheck, challengerReport, checkChampion, driftReport } from "./retraining/champion-check.ts";
-import { noReason, type RetrainSettings, reasonsToRetrain } from "./retraining/decision.ts";
-import { type NewData, type NewDataOptions, openNewData } from "./retraining/new-data.ts";
+import { noReason, reasonsToRetrain } from "./retraining/decision.ts";
+import { type NewData, openNewData } from "./retraining/new-data.ts";
+import type { RetrainOptions } from "./retraining/options.ts";
 import { moveAlias, promote } from "./retraining/promotion.ts";
 import type { DataFacts, RetrainOutcome, RetrainResult } from "./retraining/result.ts";
 import { checkPlace, type StagedOutput, stageOutput } from "./staged-output.ts";
 import { retrainRun } from "./tracking/retrain-run.ts";
-import type { TrackingTarget } from "./tracking/target.ts";
 import { trackRuns } from "./tracking/tracker.ts";
 import { type TrainResult, train } from "./train.ts";
 
 /** Challengers in a row that were not promoted, from which on somebody should look. */
 const MANY_REFUSALS = 3;
-
-export interface RetrainOptions extends RetrainSettings {
-  readonly data: NewDataOptions;
-  readonly dataset: string;
-  /** The champion's directory. */
-  readonly model: string;
-  /** Run-time state: data that are made, the challenger, attempts. */
-  readonly state: string;
-  /** Other than the champion's. */
-  readonly parameters: Partial<ForestParameters>;
-  readonly seed: number;
-  readonly falseAlarmsPerYear: number;
-  readonly everyDays: number;
-  /** Previous champions to keep. */
-  readonly keep: number;
-  readonly report: string;
-  /** A file for the result as Markdown; none without it. */
-  readonly summary?: string | undefined;
-  readonly tracking: TrackingTarget;
-  /** When it is: for the calendar, and how old the champion is. */
-  readonly now: Date;
-  readonly clock: () => Date;
-  readonly log: Logger;
-  readonly onProgress?: (phase: string) => void;
-  /** Told what the comparison can show, before it is made. */
-  readonly onPower?: (power: GatePower, customers: number) => void;
-}
 
 /** @throws what reading models and data, training and writing throw; the champion is then as it was */
 export async function retrain(options: RetrainOptions): Promise<RetrainResult> {
@@ -77,7 +41,8 @@ export async function retrain(options: RetrainOptions): Promise<RetrainResult> {
   checkPlace(model);
   readDataset(dataset);
   const files = data.source === "file" ? findData(data.path).files : [];
-  checkOutputs(options, [dirname(resolve(model)), dataset, ...files, join(state, "challenger")]);
+  const models = [model, ledgerPath(model), join(dirname(resolve(model)), "previous")];
+  checkOutputs(options, [...models, dataset, ...files, join(state, "challenger")]);
   return withChampion(model, () => run(options));
 }
 

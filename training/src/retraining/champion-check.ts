@@ -7,8 +7,8 @@ import { decodeReference } from "../drift/reference.ts";
 import { checkDrift } from "../drift.ts";
 import { judgeHeldOut } from "../gate/contest.ts";
 import { testHeldOut } from "../performance/held-out.ts";
-import type { RetrainOptions } from "../retrain.ts";
 import type { NewData } from "./new-data.ts";
+import type { RetrainOptions } from "./options.ts";
 import type { DriftFacts } from "./result.ts";
 
 /** Beside the report of the retraining. */

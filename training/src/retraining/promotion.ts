@@ -5,10 +5,10 @@ import type { ContestResult } from "../gate/contest.ts";
 import { describePromoted } from "../model-card.ts";
 import type { LedgerEntry } from "../registry/ledger.ts";
 import { type ModelDirectoryFiles, readModelFiles, succeed } from "../registry/succession.ts";
-import type { RetrainOptions } from "../retrain.ts";
 import { modelSource } from "../tracking/model-source.ts";
 import { MODEL_NAME, type TrainResult } from "../train.ts";
 import type { NewData } from "./new-data.ts";
+import type { RetrainOptions } from "./options.ts";
 
 /** @param compared Undefined for the first champion. */
 export async function promote(
