@@ -38,6 +38,8 @@ const COLUMNS = 10;
 const RUNS = 7;
 /** Runs before these, until code is compiled and memory warm. */
 const WARM_UP = 3;
+/** What takes less than a second is done so often in each turn. */
+const IN_A_ROW = 5;
 /** Times the same rows. */
 const MANY = 50;
 const LEVEL = 0.05;
@@ -151,11 +153,11 @@ async function compareSpeed(directory: string, referencePath: string, currentPat
   const [columns, ours, scoring, many, scipy, evidently]: number[][] = [[], [], [], [], [], []];
   for (let run = 0; run < WARM_UP + RUNS; run++) {
     const one = [
-      secondsOf(testColumns),
-      secondsOf(() => check(1, true)),
-      secondsOf(() => check(1, false)),
+      await inARow(() => secondsOf(testColumns)),
+      await inARow(() => secondsOf(() => check(1, true))),
+      await inARow(() => secondsOf(() => check(1, false))),
       secondsOf(() => check(MANY, true)),
-      (await peers.ask<PeerAnswer>({ scipy: true })).seconds,
+      await inARow(async () => (await peers.ask<PeerAnswer>({ scipy: true })).seconds),
       (await peers.ask<PeerAnswer>({ evidently: true })).seconds,
     ];
     if (run < WARM_UP) continue;
@@ -170,7 +172,7 @@ async function compareSpeed(directory: string, referencePath: string, currentPat
   ];
   return {
     text: [
-      `${ROWS} customers of ${COLUMNS} columns in memory, against as many; median of ${RUNS} runs, in turns.`,
+      `${ROWS} customers of ${COLUMNS} columns in memory, against as many; median of ${RUNS} runs, in turns; what takes less than a second is run ${IN_A_ROW} times in each turn, of which the median counts.`,
       markdownTable([
         ["", "median", "from – to", "ratio"],
         row("a test of each column, against the stored reference", columns),
@@ -188,6 +190,13 @@ async function compareSpeed(directory: string, referencePath: string, currentPat
       atLeast("the check: times as fast as Evidently", median(evidently) / middle, 50, 1),
     ],
   };
+}
+
+/** The median of a few: the first after seconds of others' work finds the processor's caches theirs. */
+async function inARow(time: () => number | Promise<number>): Promise<number> {
+  const times: number[] = [];
+  for (let i = 0; i < IN_A_ROW; i++) times.push(await time());
+  return median(times);
 }
 
 function secondsOf(work: () => void): number {
