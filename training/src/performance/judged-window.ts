@@ -88,7 +88,7 @@ export interface ControlWeights {
 }
 
 /** With fewer customers left alone above the threshold, they say too little of the others. */
-const LEAST_CONTROLS = 50;
+export const LEAST_CONTROLS = 50;
 
 /**
  * The inverse of the probability of having been left alone, by decision. Right where chance decided whom of a decision it was.

@@ -12,12 +12,9 @@ import { takeRows } from "../data/row-sample.ts";
 import { MISSING, type TableBlock, type TableColumn } from "../data/table-block.ts";
 import { writeTable } from "../data/table-writer.ts";
 import { DAY_MS, lastWindow } from "../drift/windows.ts";
-import { judgedWindow, UNKNOWN } from "../performance/judged-window.ts";
+import { judgedWindow, LEAST_CONTROLS, UNKNOWN } from "../performance/judged-window.ts";
 import type { JudgedPrediction, JudgedReader } from "../store/prediction-reader.ts";
 import { StoredCustomers } from "../store/stored-customers.ts";
-
-/** With fewer customers above the threshold who were left alone, those who are left out have been chosen by the model. */
-const LEAST_CONTROLS = 50;
 
 export interface StoredDataOptions {
   /** Length of the window. */
