@@ -30,38 +30,42 @@ after(() => {
 const argumentsOf = (number: number): string[] =>
   folder.retrainArguments(...WORLDS[number % 2], "--seed", String(100 + number));
 
-/** @returns whether it ended by itself before */
+/** @returns whether it was killed: not when it had ended by itself before */
 async function killAfter(milliseconds: number, number: number): Promise<boolean> {
   const child = spawn(process.execPath, [MAIN, ...argumentsOf(number)], {
     cwd: folder.path,
     env: folder.environment,
     stdio: "ignore",
   });
-  const exit = new Promise<number | null>((resolve) => child.once("exit", (code) => resolve(code)));
+  const exit = new Promise<NodeJS.Signals | null>((resolve) => child.once("exit", (_, signal) => resolve(signal)));
   await Promise.race([exit, sleep(milliseconds)]);
   child.kill("SIGKILL");
-  return (await exit) !== null;
+  return (await exit) === "SIGKILL";
 }
 
 test(`killed at ${KILLS} random moments`, async () => {
   const model = folder.in("models", "best_model");
-  const start = performance.now();
-  assert.equal(folder.retrain(...WORLDS[1], "--seed", "99").code, 0);
-  const whole = performance.now() - start;
   const random = new Random(12);
-  const ends = { byThemselves: 0, promoted: 0, changed: 0 };
-  for (let number = 0; number < KILLS; number++) {
-    const before = championVersion(model);
-    ends.byThemselves += +(await killAfter(1.4 * whole * random.uniform(), number));
-
-    const { version } = Model.load(model).manifest;
-    const entries = readLedger(model);
-    assert.ok(entries.length > 0);
-    ends.changed += +(version !== before);
-    ends.promoted = entries.filter(({ event }) => event === "promoted").length;
+  let whole = 0;
+  let before = "";
+  let changed = 0;
+  for (let kills = 0, number = 0; kills < KILLS; number++) {
+    if (number % 6 === 0) {
+      // One that nobody kills: it tells how long one takes now, and that what was left behind hinders nobody.
+      const start = performance.now();
+      const { code, stderr } = folder.churn(...argumentsOf(number / 6));
+      whole = performance.now() - start;
+      assert.ok(code === 0 || code === 3 || code === 4, stderr); // whatever the gate says
+    } else {
+      kills += +(await killAfter(whole * random.uniform(), 100 + number));
+    }
+    assert.ok(readLedger(model).length > 0);
+    const { version = "" } = Model.load(model).manifest;
+    changed += +(version !== before);
+    before = version;
   }
-  // Each of them has been cut, or has come to its end, in a way that the test is about.
-  assert.ok(ends.byThemselves < KILLS / 2 && ends.changed > 0, JSON.stringify(ends));
+  // The kills have been about something: champions have followed one another all the while.
+  assert.ok(changed > 2, `${changed} champions`);
 
   const { code, result, stderr } = folder.retrain("--month", "5", "--scenario", "service-outage");
   assert.ok(code === 0 || code === 3 || code === 4, stderr); // whatever the gate says: it has been asked
