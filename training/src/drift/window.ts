@@ -73,7 +73,9 @@ export class WindowCounter {
       if (counter instanceof BinCounter) counter.add(column as Float64Array);
       else counter.add(column as CategoryColumn);
     }
-    countValues(this.#model.manifest.dataset, table, this.#values);
+    // Levels have been counted: those that the reference does not have among them.
+    const numbers = new Map([...table.columns].filter(([, column]) => column instanceof Float64Array));
+    countValues(this.#model.manifest.dataset, { rows: table.rows, columns: numbers }, this.#values);
     const columns = new Map<string, Column>([...table.columns, [SCORES, scores]]);
     this.#sample.add({ rows: table.rows, columns }, new Uint8Array(table.rows));
     this.#rows += table.rows;
